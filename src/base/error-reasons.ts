@@ -1,0 +1,217 @@
+// The one table of errors that Belay answers: reason -> code and message. docs/reference/errors.md is generated from it.
+import { StatusCode } from "./status-code.ts";
+
+/** One row: the google.rpc code, the message with its {parameters}, and when it happens (for the docs). */
+export interface ErrorReasonRow {
+  code: StatusCode;
+  message: string;
+  when: string;
+}
+
+/** The domain of every ErrorInfo that Belay sends. */
+export const ERROR_DOMAIN = "belayd";
+
+/** The reasons by name; the table below must have exactly these rows. */
+export type ErrorReason =
+  | "INTERNAL_ERROR"
+  | "OPERATION_NOT_FOUND"
+  | "RECEIPT_NOT_FOUND"
+  | "ROUTE_NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "INVALID_NAME"
+  | "INVALID_FIELD"
+  | "INVALID_JSON"
+  | "INVALID_QUERY_PARAMETER"
+  | "INVALID_PATH"
+  | "INVALID_FILTER"
+  | "INVALID_PAGE_TOKEN"
+  | "PARTIAL_SUCCESS_UNSUPPORTED"
+  | "PAYLOAD_TOO_LARGE"
+  | "PAYLOAD_TOO_DEEP"
+  | "PAYLOAD_TOO_MANY_KEYS"
+  | "OPERATION_TYPE_UNKNOWN"
+  | "REQUEST_ID_REUSED"
+  | "OPERATION_NOT_CANCELLABLE"
+  | "DELETE_REFUSED"
+  | "METHOD_NOT_SUPPORTED"
+  | "HOST_REFUSED"
+  | "CROSS_SITE_REFUSED"
+  | "CONTENT_TYPE_REFUSED"
+  | "STORAGE_FULL"
+  | "STORAGE_UNAVAILABLE"
+  | "OVERLOADED"
+  | "SHUTTING_DOWN"
+  | "DEADLINE_TOO_SHORT"
+  | "CALL_CANCELLED"
+  | "METADATA_TOO_LARGE"
+  | "HEALTH_SERVICE_UNKNOWN"
+  | "MALFORMED_HTTP";
+
+/** Every reason. Parameters in braces are repeated in ErrorInfo.metadata under the same name. */
+export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
+  INTERNAL_ERROR: {
+    code: StatusCode.INTERNAL,
+    message: "internal error; the server's log has the details under request {requestId}",
+    when: "A bug in the server. Nothing of it is shown to the caller.",
+  },
+  OPERATION_NOT_FOUND: {
+    code: StatusCode.NOT_FOUND,
+    message: "operation {name} is not found",
+    when: "No operation has this name, or it was deleted, or its retention has passed.",
+  },
+  RECEIPT_NOT_FOUND: {
+    code: StatusCode.NOT_FOUND,
+    message: "operation {name} has no receipt: it was never cancelled",
+    when: "GetReceipt of an operation without a cancel.",
+  },
+  ROUTE_NOT_FOUND: {
+    code: StatusCode.NOT_FOUND,
+    message: "no method is served at {httpMethod} {path}",
+    when: "An HTTP path or a gRPC method that the server does not have.",
+  },
+  METHOD_NOT_ALLOWED: {
+    code: StatusCode.UNIMPLEMENTED,
+    message: "{httpMethod} is not served at {path}; it takes {allowed}",
+    when: "The path exists with other HTTP methods; they are in the Allow header too. HTTP status 405.",
+  },
+  INVALID_NAME: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "operation name {name} is not of the form {pattern}",
+    when: "A name that does not fit the service's pattern.",
+  },
+  INVALID_FIELD: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "{field}: {problem}",
+    when: "A request field with a wrong value; the field and the limit are named.",
+  },
+  INVALID_JSON: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "the request body is not the JSON that this method takes: {problem}",
+    when: "Malformed JSON, an unknown field, or a value of the wrong type.",
+  },
+  INVALID_QUERY_PARAMETER: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "query parameter {parameter}: {problem}",
+    when: "An unknown or malformed query parameter, or one that is refused (a token, a callback).",
+  },
+  INVALID_PATH: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "the request path is refused: {problem}",
+    when: "A path with broken escapes, control characters, empty or dot segments.",
+  },
+  INVALID_FILTER: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "filter, column {column}: {problem}",
+    when: "A filter that is no AIP-160, or names a field or value that it cannot.",
+  },
+  INVALID_PAGE_TOKEN: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "page_token: {problem}",
+    when: "A token that was changed, has expired, or belongs to another request.",
+  },
+  PARTIAL_SUCCESS_UNSUPPORTED: {
+    code: StatusCode.UNIMPLEMENTED,
+    message: "return_partial_success is not supported",
+    when: "ListOperations with return_partial_success = true (AIP-217).",
+  },
+  PAYLOAD_TOO_LARGE: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "{field} is {size} bytes; at most {limit} are taken",
+    when: "A payload, body or operation above its limit.",
+  },
+  PAYLOAD_TOO_DEEP: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "{field} is nested deeper than {limit} levels",
+    when: "JSON nested too deep.",
+  },
+  PAYLOAD_TOO_MANY_KEYS: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "{field} has more than {limit} keys and elements",
+    when: "JSON with too many keys or elements.",
+  },
+  OPERATION_TYPE_UNKNOWN: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "operation type {type} is not served here; known types: {known}",
+    when: "StartOperation with a type that no handler was registered for.",
+  },
+  REQUEST_ID_REUSED: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "request_id {requestId} was used with a different request",
+    when: "The same request_id with another body (AIP-155).",
+  },
+  OPERATION_NOT_CANCELLABLE: {
+    code: StatusCode.UNIMPLEMENTED,
+    message: "operations of type {type} cannot be cancelled",
+    when: "Cancel of a type, or an operation, whose policy says cancellable: false.",
+  },
+  DELETE_REFUSED: {
+    code: StatusCode.FAILED_PRECONDITION,
+    message: "operation {name} is not done; its type refuses to delete running operations",
+    when: "Delete of an unfinished operation whose type has on_delete: refuse.",
+  },
+  METHOD_NOT_SUPPORTED: {
+    code: StatusCode.UNIMPLEMENTED,
+    message: "method {method} is not supported",
+    when: "A gRPC method that the server does not serve.",
+  },
+  HOST_REFUSED: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "host {host} is refused: without identity the server answers only to its loopback names",
+    when: "Dev mode: a Host or :authority header that is not a loopback name (DNS rebinding).",
+  },
+  CROSS_SITE_REFUSED: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "requests from other web sites are refused",
+    when: "Dev mode: a foreign Origin, or Sec-Fetch-Site cross-site or same-site.",
+  },
+  CONTENT_TYPE_REFUSED: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "content-type {contentType} is refused; send application/json",
+    when: "A REST body that is not declared as JSON. HTTP status 415.",
+  },
+  STORAGE_FULL: {
+    code: StatusCode.RESOURCE_EXHAUSTED,
+    message: "the disk is full: the server is read-only until there is room; delete still works",
+    when: "The database could not grow.",
+  },
+  STORAGE_UNAVAILABLE: {
+    code: StatusCode.UNAVAILABLE,
+    message: "the change could not be committed; its outcome is unknown, retry with the same request_id",
+    when: "The database failed during a commit, or the server is stopping.",
+  },
+  OVERLOADED: {
+    code: StatusCode.RESOURCE_EXHAUSTED,
+    message: "{what} is at its limit of {limit}; retry later",
+    when: "Too many waiters or calls in flight.",
+  },
+  SHUTTING_DOWN: {
+    code: StatusCode.UNAVAILABLE,
+    message: "the server is shutting down",
+    when: "A call that arrives, or still waits, while the server stops.",
+  },
+  DEADLINE_TOO_SHORT: {
+    code: StatusCode.DEADLINE_EXCEEDED,
+    message: "the call's deadline had passed before it could be served",
+    when: "A gRPC call whose deadline is over on arrival.",
+  },
+  CALL_CANCELLED: {
+    code: StatusCode.CANCELLED,
+    message: "the caller went away",
+    when: "The client dropped the call.",
+  },
+  METADATA_TOO_LARGE: {
+    code: StatusCode.RESOURCE_EXHAUSTED,
+    message: "the call's metadata is {size} bytes; at most {limit} are taken",
+    when: "gRPC: request metadata above its limit. On HTTP/1.1 too large headers are HTTP status 431.",
+  },
+  HEALTH_SERVICE_UNKNOWN: {
+    code: StatusCode.NOT_FOUND,
+    message: "service {service} is not served here",
+    when: "grpc.health.v1 Check of a service that the server does not have.",
+  },
+  MALFORMED_HTTP: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "the HTTP request is malformed: {problem}",
+    when: "Bytes on the connection that are no HTTP/1.1 request. HTTP status 400, 408, 413 or 431.",
+  },
+};
