@@ -1,0 +1,264 @@
+// Commands: everything that can happen to an operation or a session, as data. The store runs them through `decide`.
+import type { Instant } from "../base/clock.ts";
+import type {
+  Evidence,
+  Mechanism,
+  OperationKey,
+  OperationPolicy,
+  OperationRecord,
+  Payload,
+  Progress,
+  StatusValue,
+} from "./operation.ts";
+
+/** Creates an operation. The id, the policy and the deadline are resolved by the caller. */
+export interface StartCommand {
+  type: "start";
+  key: OperationKey;
+  id: string;
+  parent: string;
+  operationType: string;
+  createdBy: string;
+  /** Where the call came in, for the audit: `native/grpc`, ... */
+  origin: string;
+  description: string;
+  labels: Readonly<Record<string, string>>;
+  policy: OperationPolicy;
+  startAfter: Instant;
+  deadline: Instant | null;
+  request: Payload | null;
+  metadata: Payload | null;
+  /** Unique per (service, tenant, method); `digest` is over the decoded request. */
+  requestKey: { method: string; requestId: string; digest: string } | null;
+}
+
+/** Grants a lease to a session; with `begin`, the attempt starts in the same commit. */
+export interface AssignCommand {
+  type: "assign";
+  key: OperationKey;
+  session: string;
+  guarded: boolean;
+  begin: boolean;
+}
+
+/** Every write of a worker carries the lease token it was granted. */
+interface FencedCommand {
+  key: OperationKey;
+  session: string;
+  token: number;
+}
+
+/** The worker starts the work that it had reserved. */
+export interface BeginCommand extends FencedCommand {
+  type: "begin";
+}
+
+/** The worker gives back work that it had reserved and not begun: free of charge. */
+export interface ReturnCommand extends FencedCommand {
+  type: "return";
+}
+
+/** The worker drains: begun work goes back if it may be retried. */
+export interface ReleaseCommand extends FencedCommand {
+  type: "release";
+}
+
+export interface ProgressCommand extends FencedCommand {
+  type: "progress";
+  progress: Progress;
+}
+
+export interface CheckpointCommand extends FencedCommand {
+  type: "checkpoint";
+  checkpoint: Payload;
+}
+
+/** How far the cancel has come on the worker's side. */
+export interface CancelPhaseCommand extends FencedCommand {
+  type: "cancelPhase";
+  phase: "DELIVERED" | "ACKNOWLEDGED" | "ESCALATED";
+  detail: string;
+}
+
+export interface CompleteCommand extends FencedCommand {
+  type: "complete";
+  response: Payload;
+  /** Hash of the response: a repeated report of the same result is OK (S12). */
+  digest: string;
+}
+
+export interface FailCommand extends FencedCommand {
+  type: "fail";
+  error: StatusValue;
+  retryable: boolean;
+  /** The error is the abort reason of this attempt, by identity or along its cause chain. */
+  abortCaused: boolean;
+  /** The work has stopped, and this is how that is known: the handler's end is itself evidence. */
+  evidence: Evidence;
+  mechanism: Mechanism;
+  digest: string;
+}
+
+/** The work stopped because of the cancel, and this is how that is known. */
+export interface StoppedCommand extends FencedCommand {
+  type: "stopped";
+  evidence: Evidence;
+  mechanism: Mechanism;
+}
+
+export interface CancelCommand {
+  type: "cancel";
+  key: OperationKey;
+  requestedBy: string;
+  reason: string;
+  origin: string;
+  /** Overrides the policy's grace; on a repeated cancel it can only shorten. */
+  graceMs: number | null;
+  /** The native surface still reaches an operation that a client deleted while it ran. */
+  includeDeleted: boolean;
+}
+
+export interface DeleteCommand {
+  type: "delete";
+  key: OperationKey;
+  requestedBy: string;
+  origin: string;
+}
+
+/** The session that held the operation is gone. */
+export interface ExpireLeaseCommand {
+  type: "expireLease";
+  key: OperationKey;
+  session: string;
+  /** True if a process of the lost attempt was seen alive and could not be ended: the guard failed, so the expiry is no evidence. */
+  survived: boolean;
+}
+
+/** Time has passed: deadlines and timeouts that are due take effect. */
+export interface TickCommand {
+  type: "tick";
+  key: OperationKey;
+}
+
+/** The commands that act on one operation: what `transition` takes. */
+export type OperationCommand =
+  | StartCommand
+  | AssignCommand
+  | BeginCommand
+  | ReturnCommand
+  | ReleaseCommand
+  | ProgressCommand
+  | CheckpointCommand
+  | CancelPhaseCommand
+  | CompleteCommand
+  | FailCommand
+  | StoppedCommand
+  | CancelCommand
+  | DeleteCommand
+  | ExpireLeaseCommand
+  | TickCommand;
+
+/** A worker connects. */
+export interface OpenSessionCommand {
+  type: "openSession";
+  session: string;
+  /** "embedded": lives and dies with the server process; it has no timed lease. */
+  kind: "embedded" | "remote";
+  worker: string;
+  types: readonly string[];
+  slots: number;
+  guarded: boolean;
+  bootId: string;
+  leaseMs: number;
+}
+
+export interface HeartbeatCommand {
+  type: "heartbeat";
+  session: string;
+}
+
+/** The session ended: everything it still held is settled like an expired lease. */
+export interface CloseSessionCommand {
+  type: "closeSession";
+  session: string;
+  /** Names of operations whose work was seen alive after the session and could not be ended. */
+  survivors: readonly string[];
+}
+
+/** Grants up to `limit` due pending operations of the given types, oldest start first. */
+export interface AcquireCommand {
+  type: "acquire";
+  session: string;
+  types: readonly string[];
+  limit: number;
+  guarded: boolean;
+  begin: boolean;
+}
+
+/** Ticks up to `limit` operations whose next timer is due. */
+export interface TickDueCommand {
+  type: "tickDue";
+  limit: number;
+}
+
+/** The commands whose targets the store finds. */
+export type BatchCommand =
+  | OpenSessionCommand
+  | HeartbeatCommand
+  | CloseSessionCommand
+  | AcquireCommand
+  | TickDueCommand;
+
+export type Command = OperationCommand | BatchCommand;
+
+/** Why a command changed nothing. */
+export type RefusalReason =
+  | "NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "REQUEST_ID_REUSED"
+  | "NOT_CANCELLABLE"
+  | "DELETE_REFUSED"
+  | "LEASE_LOST"
+  | "ALREADY_DONE"
+  | "NOT_RUNNABLE"
+  | "NOT_BEGUN"
+  | "NOT_CANCELLING"
+  | "ALREADY_BEGUN"
+  | "CANCEL_PENDING"
+  | "NOT_RETRYABLE"
+  | "SESSION_UNKNOWN";
+
+/** What a cancel met. */
+export type Verdict =
+  | "PREVENTED_START"
+  | "STOPPING"
+  | "ALREADY_STOPPING"
+  | "TOO_LATE_SUCCEEDED"
+  | "TOO_LATE_FAILED"
+  | "ALREADY_CANCELLED"
+  | "REFUSED_NOT_CANCELLABLE";
+
+/** An operation granted by acquire, with what its handler needs. `decide` leaves the payloads null; the store fills them in. */
+export interface Grant {
+  record: OperationRecord;
+  request: Payload | null;
+  checkpoint: Payload | null;
+}
+
+/** The answer to a command. `changed` is false when the command was accepted and had nothing to do. */
+export type Reply =
+  | { type: "operation"; record: OperationRecord; changed: boolean }
+  | { type: "cancel"; record: OperationRecord; changed: boolean; verdict: Verdict }
+  | { type: "late"; record: OperationRecord; changed: boolean }
+  | { type: "granted"; grants: readonly Grant[] }
+  | { type: "session" }
+  | { type: "settled"; count: number };
+
+export interface Refusal {
+  type: "refused";
+  reason: RefusalReason;
+  /** The operation as it stands, where there is one. */
+  record: OperationRecord | null;
+}
+
+export type CommandOutcome = Reply | Refusal;

@@ -1,0 +1,71 @@
+// Group commit: one transaction carries every command that arrived while the last one was committing. No delay is
+// added when idle: a lone command is committed at once.
+import type { Command, CommandOutcome } from "./commands.ts";
+import { RpcError } from "../base/rpc-error.ts";
+import type { StoredOperation } from "./operation.ts";
+import type { Store } from "./store.ts";
+
+/** More than this in one transaction only adds latency: the fsync is long paid for. */
+const BATCH_MAX = 512;
+
+type GrantedOutcome = Extract<CommandOutcome, { type: "granted" }>;
+
+interface Waiting {
+  command: Command;
+  resolve(outcome: CommandOutcome): void;
+  reject(error: unknown): void;
+}
+
+/** Queues commands for the store and hands out their outcomes once they are durable (G9). */
+export class Committer {
+  readonly #store: Store;
+  readonly #onChanged: (changed: readonly StoredOperation[]) => void;
+  readonly #onGranted: (outcome: GrantedOutcome) => void;
+  #queue: Waiting[] = [];
+  #committing = false;
+
+  /**
+   * After each commit, before its outcomes are handed out: first every grant, then every change. A waiter never lags
+   * behind a reply, and a cancel never meets a session that does not know yet what it was granted.
+   */
+  constructor(
+    store: Store,
+    onChanged: (changed: readonly StoredOperation[]) => void,
+    onGranted: (outcome: GrantedOutcome) => void,
+  ) {
+    this.#store = store;
+    this.#onChanged = onChanged;
+    this.#onGranted = onGranted;
+  }
+
+  /** Rejects with STORAGE_FULL or STORAGE_UNAVAILABLE when the outcome is not known to be durable. */
+  submit(command: Command): Promise<CommandOutcome> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ command, resolve, reject });
+      // A microtask later, so that all commands of this turn of the event loop share the transaction.
+      if (!this.#committing) {
+        this.#committing = true;
+        queueMicrotask(() => void this.#commitAll());
+      }
+    });
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, BATCH_MAX);
+      try {
+        const result = await this.#store.commit(batch.map((waiting) => waiting.command));
+        for (const outcome of result.outcomes) if (outcome.type === "granted") this.#onGranted(outcome);
+        this.#onChanged(result.changed);
+        for (const [index, waiting] of batch.entries()) {
+          const outcome = result.outcomes[index];
+          if (outcome && outcome.type !== "failed") waiting.resolve(outcome);
+          else waiting.reject(new RpcError("STORAGE_UNAVAILABLE", {}, { cause: outcome?.message }));
+        }
+      } catch (error) {
+        for (const waiting of batch) waiting.reject(error);
+      }
+    }
+    this.#committing = false;
+  }
+}

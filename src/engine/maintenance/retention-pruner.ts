@@ -1,0 +1,58 @@
+// Removes done operations whose retention has passed, in bounded batches, so that commits of others fit in between.
+import type { Logger } from "../../base/logger.ts";
+import { startTimer, type Timer } from "../../base/timers.ts";
+import type { Store } from "../store.ts";
+
+const PERIOD_MS = 60_000;
+
+/** Small enough that one batch holds the writer for some milliseconds. */
+const BATCH = 500;
+
+/** A pause between full batches. */
+const BREATH_MS = 20;
+
+export class RetentionPruner {
+  readonly #store: Store;
+  readonly #logger: Logger;
+  #timer: Timer | null = null;
+  #purging: Promise<void> = Promise.resolve();
+  #running = false;
+
+  constructor(options: { store: Store; logger: Logger }) {
+    this.#store = options.store;
+    this.#logger = options.logger;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#schedule(PERIOD_MS);
+  }
+
+  /** Resolves when no purge is under way. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#timer?.cancel();
+    await this.#purging;
+  }
+
+  #schedule(delayMs: number): void {
+    if (!this.#running) return;
+    this.#timer = startTimer(
+      delayMs,
+      () => {
+        this.#purging = this.#purge();
+      },
+      { unref: true },
+    );
+  }
+
+  async #purge(): Promise<void> {
+    try {
+      const count = await this.#store.purge(BATCH);
+      this.#schedule(count === BATCH ? BREATH_MS : PERIOD_MS);
+    } catch (error) {
+      this.#logger.warn({ err: error }, "retention could not reach the store; it tries again");
+      this.#schedule(PERIOD_MS);
+    }
+  }
+}

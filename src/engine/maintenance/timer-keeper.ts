@@ -1,0 +1,116 @@
+// Keeps one timer on the earliest deadline, timeout or retry of any operation, and ticks those that are due.
+// The times themselves are in the rows: after a restart they are read again.
+import { type Clock, type Instant, MICROS_PER_MS } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import { startTimer, type Timer } from "../../base/timers.ts";
+import type { Store } from "../store.ts";
+
+/** How often the rows are asked even if nothing was noted: heals a lost wake-up or a failed commit. */
+const BACKSTOP_MS = 5000;
+
+/** A timer that is this late means that the process was stopped (SIGSTOP, a suspended machine). */
+const PAUSE_MS = 1000;
+
+/**
+ * After a pause the deadlines wait this long: the workers' reports of that time come first.
+ *
+ *   cancel -> the process is stopped for a minute -> it goes on: the handler's stop and the cancel deadline are both
+ *   due. Ticked at once, the operation would end STOP_UNCONFIRMED although its evidence is a few milliseconds away.
+ */
+const SETTLE_MS = 1000;
+
+interface TimerKeeperOptions {
+  clock: Clock;
+  store: Store;
+  logger: Logger;
+  /** Commits a tick of all that is due. */
+  tickDue(): Promise<unknown>;
+  /** Some pending operation may be due to start. */
+  startDue(): void;
+}
+
+export class TimerKeeper {
+  readonly #options: TimerKeeperOptions;
+  #nextTimer: Instant | null = null;
+  #nextStart: Instant | null = null;
+  #timer: Timer | null = null;
+  #wakeAt: Instant = Number.POSITIVE_INFINITY;
+  #running = false;
+  #ticking = false;
+
+  constructor(options: TimerKeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = true;
+    void this.#tick();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#timer?.cancel();
+  }
+
+  /** An operation has a timer at this instant. */
+  note(timer: Instant | null): void {
+    if (timer === null || (this.#nextTimer !== null && this.#nextTimer <= timer)) return;
+    this.#nextTimer = timer;
+    this.#schedule();
+  }
+
+  /** A pending operation may start at this instant. */
+  noteStart(instant: Instant): void {
+    if (this.#nextStart !== null && this.#nextStart <= instant) return;
+    this.#nextStart = instant;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (!this.#running || this.#ticking) return;
+    const now = this.#options.clock.now();
+    const backstop = now + BACKSTOP_MS * MICROS_PER_MS;
+    const wakeAt = Math.min(this.#nextTimer ?? backstop, this.#nextStart ?? backstop, backstop);
+    if (this.#timer !== null && this.#wakeAt <= wakeAt) return;
+    this.#timer?.cancel();
+    this.#wakeAt = wakeAt;
+    // Rounded up: a timer that fires a fraction early would find nothing due.
+    const delayMs = Math.ceil((wakeAt - now) / MICROS_PER_MS);
+    this.#timer = startTimer(delayMs, () => this.#fire(wakeAt), { unref: true });
+  }
+
+  #fire(wakeAt: Instant): void {
+    this.#timer = null;
+    const lateMs = (this.#options.clock.now() - wakeAt) / MICROS_PER_MS;
+    if (lateMs < PAUSE_MS) {
+      void this.#tick();
+      return;
+    }
+    this.#options.logger.warn({ lateMs: Math.round(lateMs) }, "the process was paused; deadlines wait a moment");
+    this.#options.startDue();
+    this.#wakeAt = Number.NEGATIVE_INFINITY; // nothing may schedule itself before the settle time
+    this.#timer = startTimer(SETTLE_MS, () => void this.#tick(), { unref: true });
+  }
+
+  async #tick(): Promise<void> {
+    const { clock, store, logger, tickDue, startDue } = this.#options;
+    this.#timer = null;
+    this.#ticking = true;
+    try {
+      if (this.#nextTimer === null || this.#nextTimer <= clock.now()) await tickDue();
+      this.#nextTimer = null;
+      this.#nextStart = null;
+      const pending = await store.pendingWork();
+      const now = clock.now();
+      this.#ticking = false;
+      if (pending.nextStart !== null && pending.nextStart <= now) startDue();
+      else if (pending.nextStart !== null) this.noteStart(pending.nextStart);
+      this.note(pending.nextTimer);
+    } catch (error) {
+      logger.warn({ err: error }, "maintenance could not reach the store; it tries again");
+    } finally {
+      this.#ticking = false;
+      this.#schedule();
+    }
+  }
+}

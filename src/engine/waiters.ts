@@ -1,0 +1,85 @@
+// Waiters: calls that are held until an operation is done. They hold no state that matters: a client that lost its
+// Wait simply waits again.
+import { type Timer, startTimer } from "../base/timers.ts";
+import { RpcError } from "../base/rpc-error.ts";
+
+/** Woken in slices of this many, so that heartbeats and other calls run in between (10,000 at once block for seconds). */
+const WAKE_SLICE = 250;
+
+/** Held waits of one server; at ~13 kB each with its call. */
+const WAITERS_MAX = 50_000;
+
+/** Why a wait ended; the caller reads the operation again. */
+export type WakeCause = "done" | "timeout" | "gone" | "released";
+
+interface Waiter {
+  key: string;
+  wake: ((cause: WakeCause) => void) | null;
+  timer: Timer | null;
+}
+
+/** The open waits of a server, by operation. */
+export class Waiters {
+  readonly #byKey = new Map<string, Set<Waiter>>();
+  #count = 0;
+  #ready: Waiter[] = [];
+  #waking = false;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Registers a wait; throws OVERLOADED at the cap. The caller must read the operation only AFTER this call. */
+  add(key: string, timeoutMs: number, wake: (cause: WakeCause) => void): { end(cause: WakeCause): void } {
+    if (this.#count >= WAITERS_MAX) {
+      throw new RpcError("OVERLOADED", { what: "held waits", limit: WAITERS_MAX }, { retryDelayMs: 1000 });
+    }
+    const waiter: Waiter = { key, wake, timer: null };
+    let waiters = this.#byKey.get(key);
+    if (!waiters) {
+      waiters = new Set();
+      this.#byKey.set(key, waiters);
+    }
+    waiters.add(waiter);
+    this.#count++;
+    waiter.timer = startTimer(timeoutMs, () => this.#end(waiter, "timeout"), { unref: true });
+    return { end: (cause) => this.#end(waiter, cause) };
+  }
+
+  /** Wakes everybody who waits for this operation. */
+  wake(key: string): void {
+    const waiters = this.#byKey.get(key);
+    if (!waiters) return;
+    for (const waiter of waiters) this.#ready.push(waiter);
+    if (!this.#waking) {
+      this.#waking = true;
+      this.#wakeSlice();
+    }
+  }
+
+  /** Ends every wait: the server is draining, the callers get the current state and come again elsewhere. */
+  releaseAll(): void {
+    for (const waiters of [...this.#byKey.values()]) {
+      for (const waiter of [...waiters]) this.#end(waiter, "released");
+    }
+  }
+
+  #wakeSlice(): void {
+    const slice = this.#ready.splice(0, WAKE_SLICE);
+    for (const waiter of slice) this.#end(waiter, "done");
+    if (this.#ready.length > 0) setImmediate(() => this.#wakeSlice());
+    else this.#waking = false;
+  }
+
+  #end(waiter: Waiter, cause: WakeCause): void {
+    const { wake } = waiter;
+    if (wake === null) return;
+    waiter.wake = null;
+    waiter.timer?.cancel();
+    this.#count--;
+    const waiters = this.#byKey.get(waiter.key);
+    waiters?.delete(waiter);
+    if (waiters?.size === 0) this.#byKey.delete(waiter.key);
+    wake(cause);
+  }
+}

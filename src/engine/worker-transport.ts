@@ -1,0 +1,13 @@
+// The worker-transport port: how the engine reaches the worker of a session, whatever carries it.
+import type { Grant } from "./commands.ts";
+import type { CancelRequest, OperationKey, OperationRecord } from "./operation.ts";
+
+/** Calls return at once; what gets lost is repeated (cancel) or heals by the lease (grant, revoke). */
+export interface WorkerTransport {
+  /** The attempt has begun and that is durable. */
+  granted(grant: Grant): void;
+  /** A committed cancel or deadline for a running attempt; again whenever its times got shorter. */
+  cancelRequested(record: OperationRecord, token: number, cancel: CancelRequest): void;
+  /** The attempt was taken away from this session: its reports will be refused. */
+  revoked(key: OperationKey, token: number, record: OperationRecord): void;
+}
