@@ -1,0 +1,127 @@
+// defineOperation: one way to declare work, whether it runs inline, in a thread or as a process.
+import type { ResourceLimits } from "node:worker_threads";
+import type { OperationAborted } from "../base/abort-reasons.ts";
+import type { JsonObject } from "../protocol/worker-connection.ts";
+
+/** What a handler may do beside its work. */
+export interface OperationContext {
+  /** The operation's name. */
+  readonly name: string;
+  readonly type: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly createdBy: string;
+  /** The checkpoint that an earlier attempt left, or null. */
+  readonly checkpointed: JsonObject | null;
+  /** Aborts when the work must stop; `signal.reason` is an OperationAborted. */
+  readonly signal: AbortSignal;
+  /** Shows how far the work is: percent 0-100. Calls in quick succession are merged; the last one counts. */
+  progress(percent: number, message?: string): void;
+  /** Stores what is worth keeping of an unfinished run; resolves when it is durable. It is on the receipt of a cancel. */
+  checkpoint(state: JsonObject): Promise<void>;
+  log(message: string, fields?: JsonObject): void;
+}
+
+/**
+ * The work itself: takes the payload, answers a JSON object (or nothing). Thrown errors fail the attempt; a
+ * RetryableError lets it run again. Throw `ctx.signal.reason` (or let it pass) to say "stopped because of the abort".
+ */
+export type InlineHandler = (context: OperationContext, input: JsonObject) => Promise<JsonObject | undefined>;
+
+/** Timing and retry of a type; every field has a default. Durations in milliseconds. */
+export interface OperationOptions {
+  /** false: CancelOperation answers UNIMPLEMENTED. Default true. */
+  cancellable?: boolean;
+  /** Default 10,000; limits 0 - 600,000. */
+  graceMs?: number;
+  /** Default 5,000; limits 100 - 60,000. */
+  killMs?: number;
+  /** Default 1: at most once. Limits 1 - 100. */
+  maxAttempts?: number;
+  /** First retry delay, doubled each time. Default 1,000; limits 0 - 1 hour. */
+  backoffMs?: number;
+  /** Default 60,000; limits 0 - 1 day. */
+  backoffMaxMs?: number;
+  /** Default 1 hour; limits 100 ms - 7 days. */
+  attemptTimeoutMs?: number;
+  /** The longest time without progress or checkpoint. Default 0: no limit; limits 0 - 7 days. */
+  stallTimeoutMs?: number;
+  /** How long a done operation is kept. Default 30 days; limits 1 second - 3,650 days. */
+  retentionMs?: number;
+  /** What Delete of an unfinished operation does. Default "keep": hidden from clients, the work runs on. */
+  onDelete?: "keep" | "cancel" | "refuse";
+}
+
+export interface InlineDefinition extends OperationOptions {
+  type: string;
+  kind?: "inline";
+}
+
+/** The handler is the export `handler` of a module that runs in its own worker thread; it is terminated after the grace. */
+export interface ThreadDefinition extends OperationOptions {
+  type: string;
+  kind: "thread";
+  module: URL;
+  /**
+   * Memory limits of the thread, as worker_threads takes them; a thread that comes near them fails its attempt
+   * (RESOURCE_EXHAUSTED). They are no sandbox: a thread that allocates very fast can still end the whole process.
+   */
+  resourceLimits?: ResourceLimits;
+}
+
+/**
+ * A command, run without a shell in its own process group. It reads the payload as JSON from standard input.
+ * Its response is `{ exitCode, stdout, stderr, stdoutBytes, stderrBytes }`: the last 64 KiB of each output and how
+ * many bytes there were. An exit code other than 0 fails the operation (UNKNOWN, with the last line of standard
+ * error); 75, EX_TEMPFAIL, lets it run again.
+ * On descriptor 3 it may write JSON lines: `{"percent": 40, "message": "..."}` and `{"checkpoint": {...}}`. The
+ * descriptors are sockets: write with `>&3`, not to `/dev/fd/3`.
+ *
+ * Cancel sends SIGTERM to the group and SIGKILL after the grace; an exit after SIGTERM counts as stopped, whatever its
+ * code. When the command ends by itself, what it left in its group gets SIGTERM, and SIGKILL a second later.
+ * A descendant that left the group and cleared its environment cannot be found if its parent is gone too.
+ */
+export interface ProcessDefinition extends OperationOptions {
+  type: string;
+  kind: "process";
+  /** Program and arguments, or a function of the payload that answers them. */
+  command: readonly [string, ...string[]] | ((input: JsonObject) => readonly [string, ...string[]]);
+  cwd?: string;
+  /**
+   * Added to PATH, HOME and LANG of the worker, which are all that is passed on of its environment. BELAY_OPERATION
+   * (the operation's name) and BELAY_ATTEMPT (unique to the attempt) are always set.
+   */
+  env?: Readonly<Record<string, string>>;
+}
+
+/** A declared operation type with its handler. */
+export type OperationDefinition =
+  | (InlineDefinition & { kind: "inline"; handler: InlineHandler })
+  | ThreadDefinition
+  | ProcessDefinition;
+
+/** Thrown by a handler to say that another attempt may succeed. */
+export class RetryableError extends Error {
+  override name = "RetryableError";
+}
+
+/** The reason of `ctx.signal`. */
+export type { OperationAborted };
+
+/** Declares an operation type whose handler runs in the worker's own event loop. */
+export function defineOperation(definition: InlineDefinition, handler: InlineHandler): OperationDefinition;
+/** Declares an operation type that runs in a thread or as a process. */
+export function defineOperation(definition: ThreadDefinition | ProcessDefinition): OperationDefinition;
+export function defineOperation(
+  definition: InlineDefinition | ThreadDefinition | ProcessDefinition,
+  handler?: InlineHandler,
+): OperationDefinition {
+  if (!/^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/.test(definition.type) || definition.type.length > 63) {
+    throw new TypeError(
+      `operation type ${JSON.stringify(definition.type)} is not of the form word.word (at most 63 characters)`,
+    );
+  }
+  if (definition.kind === "thread" || definition.kind === "process") return definition;
+  if (!handler) throw new TypeError(`operation type ${definition.type} has no handler`);
+  return { ...definition, kind: "inline", handler };
+}

@@ -1,0 +1,70 @@
+// The supervisor: a process of its own between a worker and its commands, so that they cannot outlive the worker.
+// It holds one end of a pipe; however the worker ends, the pipe does, and the supervisor kills every command, waits
+// until they are gone, and ends. It imports little, to be small and quick to start.
+import { writeSync } from "node:fs";
+import { settlesWithin } from "../settles-within.ts";
+import { ProcessRecords } from "./process-record.ts";
+import { type RecordPlace, SupervisedCommand } from "./supervised-command.ts";
+import type { SupervisorNews, SupervisorOrder } from "./supervisor-messages.ts";
+
+/** After this long the records of what cannot be killed are left to the next life's reaper. */
+const ENDING_MAX_MS = 60_000;
+
+class Supervisor {
+  readonly #place: RecordPlace;
+  readonly #commands = new Map<string, SupervisedCommand>();
+  #isEnding = false;
+
+  constructor(place: RecordPlace) {
+    this.#place = place;
+  }
+
+  receive(order: SupervisorOrder): void {
+    const { marker } = order;
+    if (order.type === "terminate") this.#commands.get(marker)?.terminate();
+    else if (order.type === "kill") this.#commands.get(marker)?.kill();
+    else if (!this.#isEnding) {
+      const command = new SupervisedCommand(order, this.#place, tell);
+      this.#commands.set(marker, command);
+      void command.gone.then(() => this.#commands.delete(marker));
+    }
+  }
+
+  /** Kills everything and ends the process; called again it does nothing. */
+  async end(): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    for (const command of this.#commands.values()) command.kill();
+    const gone = Promise.all([...this.#commands.values()].map((command) => command.gone));
+    await settlesWithin(gone, ENDING_MAX_MS);
+    process.exit(this.#commands.size > 0 ? 1 : 0);
+  }
+}
+
+function tell(news: SupervisorNews): void {
+  if (!process.connected) return;
+  process.send?.(news, undefined, undefined, () => {}); // a failed send: the worker is gone, `disconnect` follows
+}
+
+const [folder = "", bootId = "", ownerPid = "", ownerStartTime = ""] = process.argv.slice(2);
+process.title = "belay-supervisor";
+process.chdir("/"); // it must not keep a file system busy
+const supervisor = new Supervisor({
+  records: new ProcessRecords(folder),
+  bootId,
+  owner: { pid: Number(ownerPid), startTime: ownerStartTime },
+});
+process.on("message", (order: SupervisorOrder) => supervisor.receive(order));
+process.on("disconnect", () => void supervisor.end());
+// It ends by its pipe alone. A service manager that signals all processes at once would otherwise take the supervisor
+// away from a worker that is still draining.
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
+process.on("uncaughtException", (error) => {
+  try {
+    writeSync(2, `belay-supervisor: ${error.stack ?? error.message}\n`);
+  } catch {
+    // nobody reads standard error any more
+  }
+  void supervisor.end();
+});
+tell({ type: "ready" });
