@@ -1,7 +1,8 @@
 // Group commit: one transaction carries every command that arrived while the last one was committing. No delay is
 // added when idle: a lone command is committed at once.
-import type { Command, CommandOutcome } from "./commands.ts";
+
 import { RpcError } from "../base/rpc-error.ts";
+import type { Command, CommandOutcome } from "./commands.ts";
 import type { StoredOperation } from "./operation.ts";
 import type { Store } from "./store.ts";
 

@@ -163,7 +163,8 @@ class Fold {
     for (const key of this.#readSet.targets.get(index) ?? []) {
       if (grants.length >= limit) break;
       const outcome = this.#operation({ type: "assign", key, session, guarded, begin });
-      if (outcome.type === "operation") grants.push({ record: outcome.record, request: null, checkpoint: null });
+      if (outcome.type === "operation")
+        grants.push({ record: outcome.record, request: null, checkpoint: null });
     }
     return { type: "granted", grants };
   }

@@ -74,7 +74,11 @@ export class Engine {
     const { store, logger } = options;
     this.#store = store;
     this.clock = store.clock;
-    this.#committer = new Committer(store, (changed) => this.#changed(changed), (outcome) => this.#granted(outcome));
+    this.#committer = new Committer(
+      store,
+      (changed) => this.#changed(changed),
+      (outcome) => this.#granted(outcome),
+    );
     this.#timers = new TimerKeeper({
       clock: store.clock,
       store,
@@ -121,7 +125,8 @@ export class Engine {
       deadline: request.deadline,
       request: request.request,
       metadata: request.metadata,
-      requestKey: requestId === "" ? null : { method: request.method, requestId, digest: request.requestDigest },
+      requestKey:
+        requestId === "" ? null : { method: request.method, requestId, digest: request.requestDigest },
     });
     if (outcome.type === "refused") throw refusalError(outcome, { name, requestId, type: request.type });
     if (outcome.type !== "operation") throw new TypeError(`start was answered with ${outcome.type}`);
@@ -197,7 +202,10 @@ export class Engine {
   }
 
   /** Registers a worker's session, durably, and begins to feed it. */
-  async openSession(options: Omit<OpenSessionCommand, "type" | "session">, transport: WorkerTransport): Promise<Session> {
+  async openSession(
+    options: Omit<OpenSessionCommand, "type" | "session">,
+    transport: WorkerTransport,
+  ): Promise<Session> {
     const id = makeId("ses", this.clock.now());
     const hello = { ...options, session: id };
     await this.#submit({ ...hello, type: "openSession" });

@@ -3,7 +3,10 @@ import { RpcError } from "../base/rpc-error.ts";
 import type { Refusal } from "./commands.ts";
 
 /** Turns the refusal of a start, cancel or delete into the caller's error. */
-export function refusalError(refusal: Refusal, call: { name: string; requestId?: string; type?: string }): RpcError {
+export function refusalError(
+  refusal: Refusal,
+  call: { name: string; requestId?: string; type?: string },
+): RpcError {
   switch (refusal.reason) {
     case "NOT_FOUND":
       return new RpcError("OPERATION_NOT_FOUND", { name: call.name });

@@ -115,7 +115,14 @@ export class Session {
   async #acquireUpTo(limit: number): Promise<number> {
     const { id: session, types } = this;
     const { guarded } = this.#options;
-    const command: AcquireCommand = { type: "acquire", session, types: [...types], limit, guarded, begin: true };
+    const command: AcquireCommand = {
+      type: "acquire",
+      session,
+      types: [...types],
+      limit,
+      guarded,
+      begin: true,
+    };
     try {
       const outcome = await this.#submit(command);
       return outcome.type === "granted" ? outcome.grants.length : 0;

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type WakeCause, Waiters } from "./waiters.ts";
+import { Waiters, type WakeCause } from "./waiters.ts";
 
-function wait(waiters: Waiters, key: string, timeoutMs = 60_000): { cause: Promise<WakeCause>; end: () => void } {
+function wait(
+  waiters: Waiters,
+  key: string,
+  timeoutMs = 60_000,
+): { cause: Promise<WakeCause>; end: () => void } {
   const { promise, resolve } = Promise.withResolvers<WakeCause>();
   const waiter = waiters.add(key, timeoutMs, resolve);
   return { cause: promise, end: () => waiter.end("gone") };

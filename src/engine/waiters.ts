@@ -1,7 +1,8 @@
 // Waiters: calls that are held until an operation is done. They hold no state that matters: a client that lost its
 // Wait simply waits again.
-import { type Timer, startTimer } from "../base/timers.ts";
+
 import { RpcError } from "../base/rpc-error.ts";
+import { startTimer, type Timer } from "../base/timers.ts";
 
 /** Woken in slices of this many, so that heartbeats and other calls run in between (10,000 at once block for seconds). */
 const WAKE_SLICE = 250;

@@ -11,14 +11,8 @@ export interface JsonLimits {
   bytesMax: number;
 }
 
-/** The limits of a payload that a caller starts an operation with. */
+/** The limits of a request, a response or a checkpoint: 100 levels, 10,000 keys, 256 KiB. */
 export const payloadLimits: JsonLimits = { depthMax: 100, keysMax: 10_000, bytesMax: 262_144 };
-
-/** What a handler may answer. With request and checkpoint it stays under the 1 MiB of a stored operation. */
-export const responseLimits: JsonLimits = { depthMax: 100, keysMax: 50_000, bytesMax: 524_288 };
-
-/** What a handler may store of an unfinished run. */
-export const checkpointLimits: JsonLimits = { depthMax: 100, keysMax: 10_000, bytesMax: 196_608 };
 
 /**
  * Throws unless the value is JSON within the limits: PAYLOAD_TOO_DEEP, PAYLOAD_TOO_MANY_KEYS, PAYLOAD_TOO_LARGE, or

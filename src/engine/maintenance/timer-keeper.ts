@@ -86,7 +86,10 @@ export class TimerKeeper {
       void this.#tick();
       return;
     }
-    this.#options.logger.warn({ lateMs: Math.round(lateMs) }, "the process was paused; deadlines wait a moment");
+    this.#options.logger.warn(
+      { lateMs: Math.round(lateMs) },
+      "the process was paused; deadlines wait a moment",
+    );
     this.#options.startDue();
     this.#wakeAt = Number.NEGATIVE_INFINITY; // nothing may schedule itself before the settle time
     this.#timer = startTimer(SETTLE_MS, () => void this.#tick(), { unref: true });

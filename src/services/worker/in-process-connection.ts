@@ -9,8 +9,8 @@ import type { CancelRequest, OperationKey, OperationRecord, Payload } from "../.
 import type { FencedCommand, Session } from "../../engine/session.ts";
 import type { WorkerTransport } from "../../engine/worker-transport.ts";
 import { emptyPayload } from "../../protocol/empty.ts";
-import { checkJsonLimits, checkpointLimits, responseLimits } from "../../protocol/json-limits.ts";
-import { structPayload, structValue } from "../../protocol/struct.ts";
+import { jsonPayload } from "../../protocol/json-payload.ts";
+import { structValue } from "../../protocol/struct.ts";
 import type {
   Assignment,
   AttemptKey,
@@ -111,18 +111,20 @@ function toCommand(session: string, report: WorkerReport): FencedCommand {
     case "progress":
       return { ...fenced, type: "progress", progress: { percent: report.percent, message: report.message } };
     case "checkpoint":
-      checkJsonLimits(report.checkpoint, "checkpoint", checkpointLimits);
-      return { ...fenced, type: "checkpoint", checkpoint: structPayload(report.checkpoint) };
+      return { ...fenced, type: "checkpoint", checkpoint: jsonPayload(report.checkpoint, "checkpoint") };
     case "cancelPhase":
       return { ...fenced, type: "cancelPhase", phase: report.phase, detail: report.detail };
     case "complete": {
-      if (report.response !== null) checkJsonLimits(report.response, "response", responseLimits);
-      const response = report.response === null ? emptyPayload : structPayload(report.response);
+      const response = report.response === null ? emptyPayload : jsonPayload(report.response, "response");
       return { ...fenced, type: "complete", response, digest: digestOf(response.typeUrl, response.bytes) };
     }
     case "fail": {
       const { retryable, abortCaused, evidence, mechanism } = report;
-      const error = { code: report.error.code || StatusCode.UNKNOWN, message: report.error.message, details: [] };
+      const error = {
+        code: report.error.code || StatusCode.UNKNOWN,
+        message: report.error.message,
+        details: [],
+      };
       const digest = digestOf(String(error.code), error.message);
       return { ...fenced, type: "fail", error, retryable, abortCaused, evidence, mechanism, digest };
     }
