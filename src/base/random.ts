@@ -1,15 +1,28 @@
 // Randomness. The only file that asks for random bytes.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomFillSync } from "node:crypto";
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+// Drawn ahead: one call of the system for each id cost 7 us of the 60 that a start takes on the main thread.
+const pool = new Uint8Array(4096);
+let used = pool.length;
+
+function nextByte(): number {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const byte = pool[used] ?? 0;
+  pool[used++] = 0; // a byte is given out once, and not kept
+  return byte;
+}
 
 /** A random string of `[a-z0-9]`; each character carries 5.17 bits. Bytes of 252 and above are drawn again, so all are equally likely. */
 export function randomBase36(length: number): string {
   let text = "";
   while (text.length < length) {
-    for (const byte of randomBytes(length - text.length + 4)) {
-      if (byte < 252 && text.length < length) text += ALPHABET[byte % 36];
-    }
+    const byte = nextByte();
+    if (byte < 252) text += ALPHABET[byte % 36];
   }
   return text;
 }

@@ -1,7 +1,15 @@
-// Goal: for types that the registry knows, the JSON of protobuf-es; for all else a fallback, and never a throw.
+// Goal: for types that the registry knows, the JSON of protobuf-es; for all else a fallback, and never a
+// throw.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, type DescMessage, type MessageInitShape, toBinary, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type Message,
+  type MessageInitShape,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
 import {
   type Any,
   AnySchema,
@@ -24,6 +32,7 @@ import { OperationSchema as NativeOperationSchema, ProgressSchema } from "./gen/
 import { ListOperationsResponseSchema, OperationSchema } from "./gen/google/longrunning/operations_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "./gen/google/rpc/status_pb.ts";
+import { AllKinds } from "./library-service.fixture.ts";
 import type { Payload } from "./payload.ts";
 import { encodeStruct, STRUCT_TYPE_URL, structPayload } from "./struct.ts";
 import { baseTypeRegistry as registry } from "./type-registry.ts";
@@ -179,6 +188,20 @@ test("messageToJson answers what protobuf-es answers for registered types", () =
       toJson(desc as DescMessage, message, { registry }),
     );
   }
+});
+
+test("messageToJson takes maps of Any, keys like __proto__ included", () => {
+  const unknown = anyOf({ typeUrl: "x/acme.Y", bytes: bytes(1) });
+  const anys = Object.fromEntries([
+    ["__proto__", unknown],
+    ["b", anyOf(structPayload({}))],
+  ]);
+  const message = { ...create(AllKinds), anys, text: "t" } as Message;
+  assert.equal(
+    JSON.stringify(messageToJson(AllKinds, message, registry)),
+    `{"text":"t","anys":{"__proto__":{"@type":"x/acme.Y","value":"AQ=="},"b":{"@type":"${STRUCT_TYPE_URL}","value":{}}}}`,
+  );
+  assert.deepEqual(messageToJson(AllKinds, create(AllKinds), registry), {});
 });
 
 test("messageToJson shows an unknown type at any depth, and leaves the message as it was", () => {

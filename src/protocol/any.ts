@@ -1,5 +1,5 @@
-// google.protobuf.Any as JSON, and messages that hold one. Nothing here throws on what a type registry does not
-// know: one operation with a foreign payload must not break Get or List for all.
+// google.protobuf.Any as JSON, and messages that hold one. Nothing here throws on what a type registry does
+// not know: one operation with a foreign payload must not break Get or List for all.
 import {
   type DescField,
   type DescMessage,
@@ -34,9 +34,10 @@ const customJsonTypes: ReadonlySet<string> = new Set(
 );
 
 /**
- * The ProtoJSON of an Any: `{"@type", ...fields}`, well-known types under `"value"`, Empty as `{"@type"}` alone (the
- * spec's form; Python clients refuse another). A type that the registry lacks, or bytes that are not of their type,
- * become `{"@type", "value": base64}`. Never throws. A type URL is only compared, never fetched.
+ * The ProtoJSON of an Any: `{"@type", ...fields}`, well-known types under `"value"`, Empty as `{"@type"}`
+ * alone (the spec's form; Python clients refuse another). A type that the registry lacks, or bytes that are
+ * not of their type, become `{"@type", "value": base64}`. Never throws. A type URL is only compared, never
+ * fetched.
  */
 export function anyToJson(payload: Payload, registry: Registry): JsonObject {
   return toJsonObject(payload, registry, 0);
@@ -52,7 +53,8 @@ const EMPTY_ANY_TEXT = JSON.stringify({ "@type": EMPTY_TYPE_URL });
 
 /**
  * The ProtoJSON of a message: what toJson of protobuf-es answers, but an Any in it, at any depth, is shown as
- * `anyToJson` does. Throws only what toJson throws for the rest (a Timestamp out of range: a bug of the caller).
+ * `anyToJson` does. Throws only what toJson throws for the rest (a Timestamp out of range: a bug of the
+ * caller).
  */
 export function messageToJson(desc: DescMessage, message: Message, registry: Registry): JsonValue {
   return writeMessage(desc, message, registry, 0);

@@ -4,15 +4,15 @@ import { invalidField, RpcError } from "../base/rpc-error.ts";
 import { payloadLimits } from "./json-limits.ts";
 
 /**
- * Messages within messages. A JSON level of a Struct is two (Value, and Struct or ListValue); the request around it
- * and its innermost scalar add one each. So 100 levels of payload pass and are then counted exactly by
- * checkJsonLimits, and deeper bytes cost no more than this many frames.
+ * Messages within messages. A JSON level of a Struct is two (Value, and Struct or ListValue); the request
+ * around it and its innermost scalar add one each. So 100 levels of payload pass and are then counted exactly
+ * by checkJsonLimits, and deeper bytes cost no more than this many frames.
  */
 export const REQUEST_RECURSION_MAX: number = 2 * payloadLimits.depthMax + 2;
 
 /**
- * Decodes a request. Unknown fields are dropped. Throws PAYLOAD_TOO_DEEP for nesting beyond REQUEST_RECURSION_MAX,
- * INVALID_FIELD (field `request`) for bytes that are no such message.
+ * Decodes a request. Unknown fields are dropped. Throws PAYLOAD_TOO_DEEP for nesting beyond
+ * REQUEST_RECURSION_MAX, INVALID_FIELD (field `request`) for bytes that are no such message.
  */
 export function decodeRequest<Desc extends DescMessage>(desc: Desc, bytes: Uint8Array): MessageShape<Desc> {
   try {

@@ -15,15 +15,15 @@ export interface JsonLimits {
 export const payloadLimits: JsonLimits = { depthMax: 100, keysMax: 10_000, bytesMax: 262_144 };
 
 /**
- * Throws unless the value is JSON within the limits: PAYLOAD_TOO_DEEP, PAYLOAD_TOO_MANY_KEYS, PAYLOAD_TOO_LARGE, or
- * INVALID_FIELD for what JSON cannot carry (NaN, Infinity, bigint, functions, class instances, undefined in an
- * array, text that is no well-formed Unicode). A key whose value is undefined is as good as absent.
- * Never deeper on the stack than `depthMax`, so a value 500,000 levels deep, or a cycle, is refused like any other.
+ * Throws unless the value is JSON within the limits: PAYLOAD_TOO_DEEP, PAYLOAD_TOO_MANY_KEYS,
+ * PAYLOAD_TOO_LARGE, or INVALID_FIELD for what JSON cannot carry (NaN, Infinity, bigint, functions, class
+ * instances, undefined in an array, text that is no well-formed Unicode). A key whose value is undefined is
+ * as good as absent. Never deeper on the stack than `depthMax`, so a value 500,000 levels deep, or a cycle,
+ * is refused like any other.
  */
 export function checkJsonLimits(value: unknown, field: string, limits: JsonLimits): void {
-  const count = walk(value, 0, 0, field, limits);
-  if (count > limits.keysMax) throw tooManyKeys(field, limits);
-  const size = Buffer.byteLength(JSON.stringify(value) ?? "");
+  walk(value, 0, 0, field, limits);
+  const size = Buffer.byteLength(JSON.stringify(value));
   if (size > limits.bytesMax) {
     throw new RpcError("PAYLOAD_TOO_LARGE", { field, size, limit: limits.bytesMax });
   }

@@ -72,7 +72,7 @@ test("findJsonTextDefect passes the same key in different objects, exact large i
   for (const text of [
     '{"a":{"a":[{"a":1},{"a":2}]},"b":"a"}',
     '["a","a"]',
-    "[9007199254740992,18014398509481984,1e22,0.1,1E5,-0,1.7976931348623157e308]",
+    "[9007199254740992,18014398509481984,1152921504606846976,1e22,0.1,1E5,-0,1.7976931348623157e308]",
     '{"a":"9007199254740993"}',
   ]) {
     assert.equal(findJsonTextDefect(text), null, text);

@@ -1,5 +1,5 @@
-// Checks on JSON text that JSON.parse cannot make: nesting before anything is built from it, and silent changes
-// (a repeated key, a number that a double cannot hold) after it was found well-formed.
+// Checks on JSON text that JSON.parse cannot make: nesting before anything is built from it, and silent
+// changes (a repeated key, a number that a double cannot hold) after it was found well-formed.
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -30,9 +30,9 @@ export function jsonTextDepthExceeds(text: string, depthMax: number): boolean {
 }
 
 /**
- * What JSON.parse would silently change in a well-formed text, or null: an object key given twice (the last would
- * win), a number that a double cannot hold (`1e400`, 9007199254740993). Linear; call it only after JSON.parse
- * accepted the text and its depth was checked.
+ * What JSON.parse would silently change in a well-formed text, or null: an object key given twice (the last
+ * would win), a number that a double cannot hold (`1e400`, 9007199254740993). Linear; call it only after
+ * JSON.parse accepted the text and its depth was checked.
  */
 export function findJsonTextDefect(text: string): string | null {
   // One Set of seen keys for each open object; null for an array.

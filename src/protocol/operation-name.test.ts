@@ -73,6 +73,9 @@ const bad = [
   "projects/p/operations",
   "projects//operations/a",
   "projects/./operations/a",
+  "projects/p q/operations/a",
+  "projects/p%20q/operations/a",
+  "projects/é/operations/a",
   "projects/../operations/a",
   `projects/${"p".repeat(64)}/operations/a`,
   "a/b/c/d/e/f/g/h/operations/x",
@@ -93,6 +96,7 @@ test("ids and parents one by one", () => {
   assert.ok(isOperationParent("projects/p"));
   assert.ok(!isOperationParent("projects"));
   assert.ok(!isOperationParent("operations/x"));
+  assert.ok(!isOperationParent("p/".repeat(300)));
 });
 
 test("list names that mean no parent are INVALID_NAME", () => {

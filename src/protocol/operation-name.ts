@@ -1,5 +1,5 @@
-// Operation names: `[{parent}/]operations/{id}`. Read character by character: gRPC and REST agree on every name, and
-// no pattern on a caller's text can take long.
+// Operation names: `[{parent}/]operations/{id}`. Read character by character: gRPC and REST agree on every
+// name, and no pattern on a caller's text can take long.
 import { RpcError } from "../base/rpc-error.ts";
 
 /** A name taken apart. */
@@ -17,7 +17,10 @@ const SEGMENT_LENGTH_MAX = 63;
 const PARENT_SEGMENTS_MAX = 6;
 const COLLECTION = "operations";
 
-/** Takes a name apart; null if it is none. Limits: 512 characters, 3 pairs of parent segments, ids `[a-z0-9-]{1,63}`. */
+/**
+ * Takes a name apart; null if it is none. Limits: 512 characters, 3 pairs of parent segments, ids
+ * `[a-z0-9-]{1,63}`.
+ */
 export function parseOperationName(name: string): OperationName | null {
   if (name.length > NAME_LENGTH_MAX) return null;
   const idStart = name.lastIndexOf("/") + 1;
@@ -49,8 +52,8 @@ export function listParentOf(name: string): string {
 }
 
 /**
- * True for "" and for 1 to 3 pairs `collection/id` of segments `[a-zA-Z0-9._~-]{1,63}`. No segment is `.` or `..`, and
- * no collection is named `operations`: `operations/x` would be a parent and an operation.
+ * True for "" and for 1 to 3 pairs `collection/id` of segments `[a-zA-Z0-9._~-]{1,63}`. No segment is `.` or
+ * `..`, and no collection is named `operations`: `operations/x` would be a parent and an operation.
  */
 export function isOperationParent(parent: string): boolean {
   if (parent === "") return true;

@@ -1,5 +1,5 @@
-// A protobuf writer that fills its buffer from the end to the start: a length-delimited field is written before its
-// length, so no length is computed twice and nothing is moved.
+// A protobuf writer that fills its buffer from the end to the start: a length-delimited field is written
+// before its length, so no length is computed twice and nothing is moved.
 
 const INITIAL_SIZE = 1024;
 
@@ -27,7 +27,10 @@ export class ReverseWriter {
     return this.#buffer.length - this.#start;
   }
 
-  /** Closes a length-delimited field: prefixes what was written since `since` with its length and a one-byte tag. */
+  /**
+   * Closes a length-delimited field: prefixes what was written since `since` with its length and a one-byte
+   * tag.
+   */
   lengthAndTag(since: number, tag: number): void {
     this.varint(this.position - since);
     this.#reserve(1);
@@ -107,8 +110,8 @@ export class ReverseWriter {
   }
 
   /**
-   * Answers a copy of what was written, in memory of its own: for bytes that cross threads, where the clone of a
-   * pool slice would clone its whole 8 KiB. The writer is spent.
+   * Answers a copy of what was written, in memory of its own: for bytes that cross threads, where the clone
+   * of a pool slice would clone its whole 8 KiB. The writer is spent.
    */
   finish(): Uint8Array {
     const bytes = new Uint8Array(this.position);

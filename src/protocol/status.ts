@@ -1,5 +1,5 @@
-// RpcError as google.rpc.Status, for gRPC's trailer and for JSON bodies. Its details are cut to a size that every
-// client's header limit takes.
+// RpcError as google.rpc.Status, for gRPC's trailer and for JSON bodies. Its details are cut to a size that
+// every client's header limit takes.
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
 import { ERROR_DOMAIN } from "../base/error-reasons.ts";
@@ -10,7 +10,9 @@ import type { JsonObject } from "./worker-connection.ts";
 
 const TYPE_PREFIX = "type.googleapis.com/google.rpc.";
 
-/** How much of an error is told. Callers put what they like into names and values; it comes back in headers. */
+/**
+ * How much of an error is told. Callers put what they like into names and values; it comes back in headers.
+ */
 interface StatusLimits {
   messageLength: number;
   valueLength: number;
@@ -21,8 +23,8 @@ const fullLimits: StatusLimits = { messageLength: 1024, valueLength: 256, violat
 const tightLimits: StatusLimits = { messageLength: 256, valueLength: 64, violations: 3 };
 
 /**
- * Above this the trailer is made again with tighter limits. Java's and C-core's clients take 8 KiB of headers in all,
- * and base64 adds a third.
+ * Above this the trailer is made again with tighter limits. Java's and C-core's clients take 8 KiB of headers
+ * in all, and base64 adds a third.
  */
 const STATUS_BYTES_MAX = 4096;
 
@@ -32,8 +34,9 @@ export function statusMessage(error: RpcError): string {
 }
 
 /**
- * The google.rpc.Status of an error as JSON: `{code, message, details}` with the gRPC code number. Details: one
- * ErrorInfo always (parameters as strings), BadRequest if fields are named, RetryInfo if a delay is given (AIP-193).
+ * The google.rpc.Status of an error as JSON: `{code, message, details}` with the gRPC code number. Details:
+ * one ErrorInfo always (parameters as strings), BadRequest if fields are named, RetryInfo if a delay is given
+ * (AIP-193).
  */
 export function statusJson(error: RpcError): { code: number; message: string; details: JsonObject[] } {
   const limits = fullLimits;

@@ -142,6 +142,30 @@ test("depth: 500 levels pass both ways, 501 and 500,000 are refused without a st
   assert.throws(() => decodeStruct(deep), TypeError);
 });
 
+test("depth: lists count too; a double or a length that the bytes end in is a TypeError", () => {
+  const list = (depth: number): JsonValue => (depth === 0 ? 1 : [list(depth - 1)]);
+  assert.equal(
+    JSON.stringify(decodeStruct(encodeStruct({ a: list(499) }))),
+    JSON.stringify({ a: list(499) }),
+  );
+  assert.throws(() => encodeStruct({ a: list(500) }), { reason: "PAYLOAD_TOO_DEEP" });
+  let deep = Uint8Array.from(new BinaryWriter().tag(4, 0).bool(true).finish());
+  for (let i = 0; i < 500; i++) {
+    const inner = new BinaryWriter().tag(1, 2).bytes(deep).finish();
+    deep = Uint8Array.from(new BinaryWriter().tag(6, 2).bytes(inner).finish());
+  }
+  const entry = new BinaryWriter().tag(1, 2).string("a").tag(2, 2).bytes(deep).finish();
+  assert.throws(() => decodeStruct(new BinaryWriter().tag(1, 2).bytes(entry).finish()), TypeError);
+  for (const bytes of [
+    [0x0a, 6, 0x0a, 0, 0x12, 2, 0x11, 0],
+    [0x0a],
+    [0x0a, 0x80],
+    [0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f],
+  ]) {
+    assert.throws(() => decodeStruct(Uint8Array.from(bytes)), TypeError);
+  }
+});
+
 test("a key whose value is undefined is left out", () => {
   const value = { a: 1, b: undefined } as unknown as JsonObject;
   assert.deepEqual(decodeStruct(encodeStruct(value)), { a: 1 });

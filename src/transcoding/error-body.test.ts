@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ErrorReason, errorReasons } from "../base/error-reasons.ts";
+import { invalidField, RpcError } from "../base/rpc-error.ts";
+import { httpStatusOf, StatusCode } from "../base/status-code.ts";
+import { errorReply, httpStatusOfError } from "./error-body.ts";
+
+// google/rpc/code.proto, by hand.
+const httpStatuses: Record<keyof typeof StatusCode, number> = {
+  OK: 200,
+  CANCELLED: 499,
+  UNKNOWN: 500,
+  INVALID_ARGUMENT: 400,
+  DEADLINE_EXCEEDED: 504,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  PERMISSION_DENIED: 403,
+  RESOURCE_EXHAUSTED: 429,
+  FAILED_PRECONDITION: 400,
+  ABORTED: 409,
+  OUT_OF_RANGE: 400,
+  UNIMPLEMENTED: 501,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DATA_LOSS: 500,
+  UNAUTHENTICATED: 401,
+};
+
+test("all 17 codes have the HTTP status of code.proto", () => {
+  for (const [name, httpStatus] of Object.entries(httpStatuses)) {
+    assert.equal(httpStatusOf(StatusCode[name as keyof typeof StatusCode]), httpStatus, name);
+  }
+  assert.equal(Object.keys(httpStatuses).length, 17);
+});
+
+test("every reason has the status of its code, but 405 and 415", () => {
+  for (const reason of Object.keys(errorReasons) as ErrorReason[]) {
+    const special = { METHOD_NOT_ALLOWED: 405, CONTENT_TYPE_REFUSED: 415 }[reason as string];
+    const error = new RpcError(reason);
+    assert.equal(httpStatusOfError(error), special ?? httpStatusOf(error.code), reason);
+    assert.equal(errorReply(error).httpStatus, httpStatusOfError(error));
+  }
+});
+
+test("the body is AIP-193's: the HTTP status as code, the code's name as status, ErrorInfo first", () => {
+  const { body, headers, httpStatus } = errorReply(
+    new RpcError("OPERATION_NOT_FOUND", { name: "operations/a" }),
+  );
+  assert.equal(httpStatus, 404);
+  assert.equal(headers["content-type"], "application/json; charset=utf-8");
+  assert.equal(headers["cache-control"], "no-store");
+  assert.deepEqual(JSON.parse(body), {
+    error: {
+      code: 404,
+      message: "operation operations/a is not found",
+      status: "NOT_FOUND",
+      details: [
+        {
+          "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+          reason: "OPERATION_NOT_FOUND",
+          domain: "belayd",
+          metadata: { name: "operations/a" },
+        },
+      ],
+    },
+  });
+});
+
+test("405 has an Allow header", () => {
+  const error = new RpcError("METHOD_NOT_ALLOWED", {
+    httpMethod: "PUT",
+    path: "/v1/x",
+    allowed: "DELETE, GET",
+  });
+  const { headers, body } = errorReply(error);
+  assert.equal(headers["allow"], "DELETE, GET");
+  assert.equal((JSON.parse(body) as { error: { status: string } }).error.status, "UNIMPLEMENTED");
+  assert.equal(errorReply(new RpcError("OVERLOADED")).headers["allow"], undefined);
+});
+
+test("Retry-After is whole seconds, rounded up, at least 1; without a delay there is none", () => {
+  const retryAfter = (retryDelayMs?: number): string | undefined =>
+    errorReply(new RpcError("OVERLOADED", {}, retryDelayMs === undefined ? {} : { retryDelayMs })).headers[
+      "retry-after"
+    ];
+  assert.deepEqual(
+    [retryAfter(0), retryAfter(200), retryAfter(1000), retryAfter(1001), retryAfter()],
+    ["1", "1", "1", "2", undefined],
+  );
+});
+
+test("field violations are told", () => {
+  const { body } = errorReply(invalidField("page_size", "is negative"));
+  const { error } = JSON.parse(body) as { error: { details: unknown[] } };
+  assert.deepEqual(error.details[1], {
+    "@type": "type.googleapis.com/google.rpc.BadRequest",
+    fieldViolations: [{ field: "page_size", description: "is negative" }],
+  });
+});
+
+test("an internal error tells nothing but its request id", () => {
+  const cause = new Error("SELECT secret FROM operations at /home/x");
+  const { body, httpStatus } = errorReply(RpcError.from(cause, "req-1"));
+  assert.equal(httpStatus, 500);
+  assert.ok(body.includes("req-1") && !body.includes("secret") && !body.includes("stack"));
+});
