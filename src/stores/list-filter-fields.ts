@@ -1,0 +1,150 @@
+// What a filter can be about: the fields of an operation, the types of their values, and the typed tree.
+import type { Instant } from "../base/clock.ts";
+import { RpcError } from "../base/rpc-error.ts";
+import { type OperationState, operationStates } from "../engine/operation.ts";
+import type { Comparator, FilterValue } from "./list-filter-scanner.ts";
+import { parseFilterTimestamp } from "./list-filter-timestamp.ts";
+
+export type FilterOperator = Exclude<Comparator, ":">;
+
+/** Text to compare with; open ends come from wildcards. */
+export interface TextPattern {
+  text: string;
+  openStart: boolean;
+  openEnd: boolean;
+}
+
+/** A filter as a tree: what a store compiles. */
+export type FilterNode =
+  | { kind: "and" | "or"; nodes: readonly FilterNode[] }
+  | { kind: "not"; node: FilterNode }
+  | { kind: "text"; field: "name" | "type" | "created_by"; operator: FilterOperator; pattern: TextPattern }
+  | { kind: "done"; value: boolean }
+  | { kind: "state"; state: OperationState }
+  /** `instant` ends in .5 where the value lies between two microseconds: no stored instant is equal to it. */
+  | { kind: "time"; field: "create_time" | "update_time"; operator: FilterOperator; instant: Instant }
+  /** The label is there and compares; one that is missing never matches, not even for `!=`. */
+  | { kind: "label"; key: string; operator: FilterOperator; pattern: TextPattern }
+  | { kind: "hasLabel"; key: string | null }
+  /** Presence of a field that always has a value. */
+  | { kind: "always" };
+
+/** INVALID_FILTER at a column, from 1. */
+export function invalidFilter(column: number, problem: string): RpcError {
+  return new RpcError("INVALID_FILTER", { column, problem });
+}
+
+export interface Restriction {
+  path: readonly string[];
+  column: number;
+  operator: Comparator;
+  value: FilterValue;
+}
+
+type FieldParser = (restriction: Restriction) => FilterNode;
+
+const fields: ReadonlyMap<string, FieldParser> = new Map<string, FieldParser>([
+  ["name", (given) => textField("name", given)],
+  ["type", (given) => textField("type", given)],
+  ["created_by", (given) => textField("created_by", given)],
+  ["createdBy", (given) => textField("created_by", given)],
+  ["create_time", (given) => timeField("create_time", given)],
+  ["createTime", (given) => timeField("create_time", given)],
+  ["update_time", (given) => timeField("update_time", given)],
+  ["updateTime", (given) => timeField("update_time", given)],
+  ["done", doneField],
+  ["state", stateField],
+  ["labels", labelField],
+]);
+
+const FIELD_NAMES = "name, done, type, state, labels, create_time, update_time, created_by";
+
+/** Gives a restriction its type; throws INVALID_FILTER for an unknown field, a wrong operator or a wrong value. */
+export function restriction(given: Restriction): FilterNode {
+  const [name = "", ...rest] = given.path;
+  const parse = fields.get(name);
+  if (!parse) throw invalidFilter(given.column, `the field ${name} is unknown; there are ${FIELD_NAMES}`);
+  if (rest.length > 0 && name !== "labels") throw invalidFilter(given.column, `${name} has no fields`);
+  return parse(given);
+}
+
+/** `field:*`: the field has a value. */
+function isPresence({ operator, value }: Restriction): boolean {
+  return operator === ":" && value.text === "" && value.openStart;
+}
+
+function textField(field: "name" | "type" | "created_by", given: Restriction): FilterNode {
+  if (isPresence(given)) {
+    return { kind: "text", field, operator: "!=", pattern: { text: "", openStart: false, openEnd: false } };
+  }
+  return { kind: "text", field, ...textComparison(field, given) };
+}
+
+function textComparison(
+  field: string,
+  { operator, value }: Restriction,
+): { operator: FilterOperator; pattern: TextPattern } {
+  const { text, openStart, openEnd, column } = value;
+  const compared = operator === ":" ? "=" : operator;
+  if ((openStart || openEnd) && compared !== "=" && compared !== "!=") {
+    throw invalidFilter(column, `${field} takes a wildcard only with = and !=`);
+  }
+  return { operator: compared, pattern: { text, openStart, openEnd } };
+}
+
+/** The value as it was written, for fields where a star is no wildcard. */
+function exactText(field: string, { value }: Restriction): string {
+  if (value.openStart || value.openEnd) throw invalidFilter(value.column, `${field} takes no wildcard`);
+  return value.text;
+}
+
+/** Equality of a field with few values; `!=` answers its opposite. */
+function equality(field: string, { operator, column }: Restriction, node: FilterNode): FilterNode {
+  if (operator === "=" || operator === ":") return node;
+  if (operator === "!=") return { kind: "not", node };
+  throw invalidFilter(column, `${field} takes = and !=`);
+}
+
+function doneField(given: Restriction): FilterNode {
+  if (isPresence(given)) return { kind: "done", value: true };
+  const text = exactText("done", given);
+  if (text !== "true" && text !== "false") throw invalidFilter(given.value.column, "done is true or false");
+  const isNot = given.operator === "!=";
+  equality("done", given, { kind: "always" });
+  return { kind: "done", value: (text === "true") !== isNot };
+}
+
+function stateField(given: Restriction): FilterNode {
+  if (isPresence(given)) return { kind: "always" };
+  const text = exactText("state", given);
+  const state = operationStates.find((known) => known === text);
+  if (!state) throw invalidFilter(given.value.column, `state is one of ${operationStates.join(", ")}`);
+  return equality("state", given, { kind: "state", state });
+}
+
+function timeField(field: "create_time" | "update_time", given: Restriction): FilterNode {
+  if (isPresence(given)) return { kind: "always" };
+  const instant = parseFilterTimestamp(exactText(field, given));
+  if (instant === null) {
+    throw invalidFilter(
+      given.value.column,
+      `${field} is an RFC 3339 timestamp, such as 2026-11-22T08:30:00Z`,
+    );
+  }
+  return { kind: "time", field, operator: given.operator === ":" ? "=" : given.operator, instant };
+}
+
+/** `labels:key`, `labels.key:*`, `labels.key:value`, `labels.key = value`. */
+function labelField(given: Restriction): FilterNode {
+  const [, key, ...rest] = given.path;
+  if (rest.length > 0)
+    throw invalidFilter(given.column, 'a label\'s key with dots must be quoted: labels."a.b"');
+  if (key !== undefined) {
+    if (isPresence(given)) return { kind: "hasLabel", key };
+    return { kind: "label", key, ...textComparison(`labels.${key}`, given) };
+  }
+  if (given.operator !== ":")
+    throw invalidFilter(given.column, "labels takes only the has operator: labels:key");
+  if (isPresence(given)) return { kind: "hasLabel", key: null };
+  return { kind: "hasLabel", key: exactText("labels", given) };
+}

@@ -1,0 +1,111 @@
+// Rows: every record comes back as it went in.
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { type OperationRecord, operationStates } from "../../engine/operation.ts";
+import { OPERATION_COLUMNS, recordToRow, rowToRecord, statusFromJson, statusToJson } from "./rows.ts";
+
+const instant = fc.integer({ min: 0, max: 2 ** 52 });
+const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value, { nil: null });
+const text = fc.string({ unit: "binary" }).map((value) => value.toWellFormed());
+const count = fc.nat();
+
+const statusArbitrary = fc.record({
+  code: fc.nat({ max: 16 }),
+  message: text,
+  details: fc.array(fc.record({ typeUrl: text, bytes: fc.uint8Array() }), { maxLength: 3 }),
+});
+
+const leaseArbitrary = fc.record({ session: text, begun: fc.boolean(), guarded: fc.boolean() });
+
+const cancelArbitrary = fc.record({
+  ...{ cause: fc.constantFrom("cancel", "deadline"), requestedBy: text, reason: text, origin: text },
+  ...{ requestTime: instant, graceEndTime: instant, deadline: instant, deliverTime: maybe(instant) },
+  ...{ acknowledgeTime: maybe(instant), escalateTime: maybe(instant), stopTime: maybe(instant) },
+  ...{
+    evidence: maybe(fc.constantFrom("HANDLER_STOPPED", "PROCESS_EXITED")),
+    stopConfirmedTime: maybe(instant),
+  },
+  mechanism: maybe(fc.constantFrom("SIGNAL", "SIGKILL")),
+});
+
+const policyArbitrary = fc.record({
+  cancel: fc.record({
+    cancellable: fc.boolean(),
+    ...{ graceMs: count, criticalMs: count, cleanupMs: count, killMs: count },
+  }),
+  ...{
+    maxAttempts: count,
+    backoffMs: count,
+    backoffMaxMs: count,
+    attemptTimeoutMs: count,
+    stallTimeoutMs: count,
+  },
+  ...{ retentionMs: count, onDelete: fc.constantFrom("keep", "cancel", "refuse") },
+});
+
+const recordArbitrary = fc
+  .record({
+    ...{ service: text, tenant: text, name: text, id: text, parent: text, type: text, createdBy: text },
+    ...{
+      state: fc.constantFrom(...operationStates),
+      revision: count,
+      createTime: instant,
+      updateTime: instant,
+    },
+    ...{
+      description: text,
+      policy: policyArbitrary,
+      startAfter: instant,
+      deadline: maybe(instant),
+      attempt: count,
+    },
+    ...{ leaseToken: count, lease: maybe(leaseArbitrary), held: maybe(leaseArbitrary) },
+    ...{ attemptStartTime: maybe(instant), activityTime: maybe(instant), cancel: maybe(cancelArbitrary) },
+    progress: maybe(fc.record({ percent: fc.double({ min: 0, max: 100, noNaN: true }), message: text })),
+    outcome: maybe(
+      fc.oneof(
+        fc.record({ kind: fc.constant("response" as const), digest: text }),
+        fc.record({ kind: fc.constant("error" as const), status: statusArbitrary, digest: text }),
+      ),
+    ),
+    ...{ doneTime: maybe(instant), deleteTime: maybe(instant) },
+  })
+  // A lease always carries the last token granted.
+  .map(({ lease, held, ...record }) => {
+    const token = record.leaseToken;
+    return {
+      ...record,
+      lease: lease && { ...lease, token },
+      held: held && { ...held, token },
+    } as OperationRecord;
+  });
+
+test("a record comes back from its row as it was", () => {
+  fc.assert(
+    fc.property(recordArbitrary, (record) => {
+      const row = recordToRow(record);
+      assert.equal(row.length, OPERATION_COLUMNS.length);
+      assert.deepEqual(rowToRecord(row), record);
+    }),
+  );
+});
+
+test("a lease that is not the last one granted is a bug", () => {
+  fc.assert(
+    fc.property(recordArbitrary, (record) => {
+      fc.pre(record.lease !== null);
+      assert.throws(() => recordToRow({ ...record, leaseToken: record.leaseToken + 1 }), {
+        name: "AssertionError",
+      });
+    }),
+  );
+});
+
+test("a status comes back from its text with the bytes of its details", () => {
+  fc.assert(
+    fc.property(statusArbitrary, (status) => {
+      assert.deepEqual(statusFromJson(statusToJson(status)), status);
+    }),
+  );
+});

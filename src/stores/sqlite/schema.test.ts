@@ -1,0 +1,228 @@
+// The schema's own guard: statements that would break an invariant are refused by the database, whoever runs them.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import test, { after } from "node:test";
+import { openWriteConnection } from "./database.ts";
+import { ListPager } from "./list-pager.ts";
+import { migrate } from "./migrator.ts";
+import { SharedClock } from "./store-clock.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "belay-schema-"));
+const database = openWriteConnection(join(folder, "belay.db"), 1000);
+migrate(database, "belay.db", 1);
+after(() => {
+  database.close();
+  rmSync(folder, { recursive: true });
+});
+
+let rows = 0;
+
+const defaults = {
+  ...{ service: "s", tenant: "t", parent: "", type: "x.y", state: "PENDING", revision: 5, create_time: 10 },
+  ...{
+    update_time: 20,
+    created_by: "",
+    description: "",
+    cancellable: 1,
+    grace_ms: 0,
+    critical_ms: 0,
+    cleanup_ms: 0,
+  },
+  ...{
+    kill_ms: 0,
+    max_attempts: 3,
+    backoff_ms: 0,
+    backoff_max_ms: 0,
+    attempt_timeout_ms: 0,
+    stall_timeout_ms: 0,
+  },
+  ...{ retention_ms: 0, on_delete: "keep", start_after: 0, attempt: 1, lease_token: 2 },
+};
+
+const lease = { lease_session: "w", lease_begun: 1, lease_guarded: 1 };
+const cancel = JSON.stringify({ deadline: 1000 });
+const end = { done_time: 30, expire_time: 40, outcome_digest: "" };
+
+/** A row of each state, as the engine writes it. */
+const whole: Record<string, Record<string, string | number | null>> = {
+  PENDING: {},
+  reserved: { lease_session: "w", lease_begun: 0, lease_guarded: 0 },
+  RUNNING: { state: "RUNNING", ...lease },
+  CANCELLING: { state: "CANCELLING", ...lease, cancel },
+  SUCCEEDED: { state: "SUCCEEDED", ...end, outcome: "response" },
+  FAILED: { state: "FAILED", ...end, outcome: "error", error: "{}" },
+  CANCELLED: { state: "CANCELLED", ...end, outcome: "error", error: "{}", cancel },
+};
+
+function insert(changes: Record<string, string | number | null>): string {
+  const name = `operations/${rows++}`;
+  const row = { ...defaults, name, id: name, ...changes };
+  const columns = Object.keys(row);
+  const sql = `INSERT INTO operations (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
+  database.prepare(sql).run(...Object.values(row));
+  return name;
+}
+
+function update(name: string, set: string): void {
+  database.prepare(`UPDATE operations SET ${set} WHERE name = ?`).run(name);
+}
+
+for (const [title, changes] of Object.entries(whole)) {
+  test(`a whole ${title} row is stored`, () => assert(insert(changes)));
+}
+
+const brokenRows: readonly [title: string, state: string, changes: Record<string, string | number | null>][] =
+  [
+    ["an unknown state", "PENDING", { state: "DONE" }],
+    ["S2: done without outcome", "SUCCEEDED", { outcome: null, outcome_digest: null }],
+    ["S2: outcome without done", "RUNNING", { outcome: "response", outcome_digest: "" }],
+    ["S2: done in a state that is not final", "RUNNING", { done_time: 30, expire_time: 40 }],
+    ["S2: a final state that is not done", "SUCCEEDED", { done_time: null, expire_time: null }],
+    ["S2: both results", "SUCCEEDED", { error: "{}" }],
+    ["S2: an error without its status", "FAILED", { error: null }],
+    ["S2: success with an error", "SUCCEEDED", { outcome: "error", error: "{}" }],
+    ["S2: cancelled with a response", "CANCELLED", { outcome: "response", error: null }],
+    ["S7: cancelled without a cancel", "CANCELLED", { cancel: null }],
+    ["S7: cancelling without a cancel", "CANCELLING", { cancel: null }],
+    ["S8: running with a cancel", "RUNNING", { cancel }],
+    ["S8: pending with a cancel", "PENDING", { cancel }],
+    ["S10: done with a lease", "FAILED", { lease_session: "w", lease_begun: 0, lease_guarded: 0 }],
+    [
+      "S10: running without a lease",
+      "RUNNING",
+      { lease_session: null, lease_begun: null, lease_guarded: null },
+    ],
+    ["S10: running with a lease that has not begun", "RUNNING", { lease_begun: 0 }],
+    ["S10: pending with a lease that has begun", "reserved", { lease_begun: 1 }],
+    ["half a lease", "reserved", { lease_guarded: null }],
+    ["held while not done", "RUNNING", { held_session: "w", held_begun: 1, held_guarded: 1 }],
+    ["half a held lease", "FAILED", { held_session: "w", held_begun: 1 }],
+    ["S11: more attempts than allowed", "RUNNING", { attempt: 4 }],
+    ["done without an expiry", "SUCCEEDED", { expire_time: null }],
+    ["a revision of 0", "PENDING", { revision: 0 }],
+    ["half a progress", "RUNNING", { progress_percent: 50 }],
+    ["a fractional instant", "PENDING", { create_time: 1.5 }],
+    ["an error of 20 kB", "FAILED", { error: JSON.stringify("x".repeat(20_000)) }],
+    ["a name of 2,000 characters", "PENDING", { name: "x".repeat(2000) }],
+  ];
+
+for (const [title, state, changes] of brokenRows) {
+  test(`a row is refused: ${title}`, () => {
+    assert.throws(() => insert({ ...whole[state], ...changes }), { code: "ERR_SQLITE_ERROR" });
+  });
+}
+
+const brokenUpdates: readonly [title: string, state: string, set: string, refusal: RegExp][] = [
+  ["S1: another state", "FAILED", "state = 'CANCELLED', cancel = '{}'", /S1/],
+  [
+    "S1: back to pending",
+    "FAILED",
+    "state = 'PENDING', done_time = NULL, outcome = NULL, error = NULL",
+    /S1/,
+  ],
+  ["S1: another error", "FAILED", "error = '{\"code\": 1}'", /S1/],
+  ["S1: another digest", "SUCCEEDED", "outcome_digest = 'x'", /S1/],
+  ["S1: another end", "SUCCEEDED", "done_time = 31", /S1/],
+  ["S1: another expiry", "SUCCEEDED", "expire_time = 41", /S1/],
+  ["S1: more progress", "SUCCEEDED", "progress_percent = 1, progress_message = ''", /S1/],
+  ["S1: one more attempt", "FAILED", "attempt = 2", /S1/],
+  ["S1: another name", "PENDING", "name = 'x'", /S1: the identity/],
+  ["S1: another tenant", "PENDING", "tenant = 'x'", /S1: the identity/],
+  ["S1: another creation", "PENDING", "create_time = 11", /S1: the identity/],
+  ["S5: the cancel is taken back", "CANCELLING", "cancel = NULL, state = 'RUNNING'", /S5/],
+  ["S5: the cancel of a done operation is taken back", "FAILED-cancelled", "cancel = NULL", /S5/],
+  ["G3: a later cancel deadline", "CANCELLING", `cancel = '{"deadline": 1001}'`, /G3/],
+  ["S9: a smaller lease token", "RUNNING", "lease_token = 1", /S9/],
+  ["S11: fewer attempts", "RUNNING", "attempt = 0", /S11/],
+  ["S13: a smaller revision", "RUNNING", "revision = 4", /S13/],
+  ["S13: an earlier update time", "RUNNING", "update_time = 19", /S13/],
+];
+
+for (const [title, state, set, refusal] of brokenUpdates) {
+  test(`an update is refused: ${title}`, () => {
+    const name = insert(state === "FAILED-cancelled" ? { ...whole["FAILED"], cancel } : (whole[state] ?? {}));
+    assert.throws(() => update(name, set), refusal);
+  });
+}
+
+test("S1: of a done operation, delete, late evidence and what comes with them may change", () => {
+  const name = insert({ ...whole["FAILED"], cancel, held_session: "w", held_begun: 1, held_guarded: 1 });
+  update(name, `cancel = '{"deadline": 1000, "stopConfirmedTime": 50}', revision = 6, update_time = 50`);
+  update(name, "held_session = NULL, held_begun = NULL, held_guarded = NULL");
+  update(name, "delete_time = 60, revision = 7, update_time = 60");
+});
+
+test("S18: a deleted operation stays deleted", () => {
+  const name = insert(whole["FAILED"] ?? {});
+  update(name, "delete_time = 60");
+  assert.throws(() => update(name, "delete_time = NULL"), /S18/);
+  assert.throws(() => update(name, "delete_time = 61"), /S18/);
+});
+
+for (const state of ["PENDING", "reserved", "RUNNING", "CANCELLING"]) {
+  test(`S19: a row in ${state} is not removed`, () => {
+    const name = insert(whole[state] ?? {});
+    assert.throws(() => database.prepare("DELETE FROM operations WHERE name = ?").run(name), /S19/);
+  });
+}
+
+test("what belongs to an operation goes with it, and cannot come without it", () => {
+  const name = insert(whole["FAILED"] ?? {});
+  const insertChild = (of: string): void => {
+    database
+      .prepare(
+        "INSERT INTO payloads (service, tenant, name, kind, type_url, bytes) VALUES ('s', 't', ?, 'request', '', x'')",
+      )
+      .run(of);
+    database
+      .prepare("INSERT INTO labels (service, tenant, name, key, value) VALUES ('s', 't', ?, 'k', 'v')")
+      .run(of);
+  };
+  insertChild(name);
+  assert.throws(() => insertChild("operations/none"), /FOREIGN KEY/);
+  database.prepare("DELETE FROM operations WHERE name = ?").run(name);
+  assert.equal(count(database, "payloads"), 0);
+  assert.equal(count(database, "labels"), 0);
+});
+
+function count(of: DatabaseSync, table: string): unknown {
+  return of.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.["n"];
+}
+
+test("audit rows and receipt events are never changed", () => {
+  database.exec(`INSERT INTO audit VALUES (NULL, 's', 't', 'n', 1, 'start', 'p', 'o', '', 0, 1)`);
+  assert.throws(() => database.exec("UPDATE audit SET principal = 'x'"), /only appended/);
+  database.exec(
+    `INSERT INTO receipts (service, tenant, name, type, cancel, attempt, session) VALUES ('s', 't', 'n', '', '{}', 0, '')`,
+  );
+  database.exec(`INSERT INTO receipt_events VALUES ('s', 't', 'n', 1, 1, 'REQUESTED', '', '')`);
+  assert.throws(() => database.exec("UPDATE receipt_events SET detail = 'x'"), /only appended/);
+});
+
+test("a commit syncs before it returns, and every setting that safety rests on is in force", () => {
+  const setting = (name: string): unknown => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+  assert.equal(setting("synchronous"), 2);
+  assert.equal(setting("journal_mode"), "wal");
+  assert.equal(setting("foreign_keys"), 1);
+  assert.equal(setting("trusted_schema"), 0);
+});
+
+for (const filter of [
+  "",
+  "done=false",
+  "type=x OR labels.a=b",
+  "state=RUNNING AND create_time>2026-01-01T00:00:00Z",
+]) {
+  test(`a page of ${JSON.stringify(filter)} is read along an index and never sorted`, () => {
+    const plan = new ListPager(database, new SharedClock(1)).explain(filter);
+    const live = filter.includes("done=false") || filter.includes("RUNNING");
+    const index = live ? "operations_live" : "operations_list";
+    const range =
+      "(service=? AND tenant=? AND parent=? AND (create_time,id)>(?,?) AND (create_time,id)<(?,?))";
+    assert.equal(plan[0], `SEARCH o USING INDEX ${index} ${range}`);
+    assert(!plan.some((step) => step.includes("TEMP B-TREE")), plan.join("\n"));
+  });
+}

@@ -1,0 +1,252 @@
+// The embedded store at its edges: folders that cannot be opened, foreign locks, backup, closing. What every store must
+// do is in tests/conformance/store; full disks and failing syncs are in tests/faults.
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import test, { type TestContext } from "node:test";
+import type { Command, StartCommand } from "../../engine/commands.ts";
+import { prepareDataFolder } from "./data-folder.ts";
+import { SqliteStore, type SqliteStoreOptions, StoreOpenError } from "./sqlite-store.ts";
+
+function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "belay-sqlite-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function openStore(
+  t: TestContext,
+  folder: string,
+  options: SqliteStoreOptions = {},
+): Promise<SqliteStore> {
+  const onFatal = (line: string): void => assert.fail(line);
+  const store = await SqliteStore.open(folder, { onFatal, ...options });
+  t.after(() => store.close());
+  return store;
+}
+
+let operations = 0;
+
+function start(bytes = 0): StartCommand {
+  const id = `opr${String(++operations).padStart(17, "0")}`;
+  const cancel = { cancellable: true, graceMs: 0, criticalMs: 0, cleanupMs: 0, killMs: 0 };
+  const limits = {
+    maxAttempts: 1,
+    backoffMs: 0,
+    backoffMaxMs: 0,
+    attemptTimeoutMs: 1,
+    stallTimeoutMs: 0,
+    retentionMs: 0,
+  };
+  return {
+    ...{
+      type: "start",
+      key: { service: "s", tenant: "t", name: `operations/${id}` },
+      id,
+      parent: "",
+      labels: {},
+    },
+    ...{ operationType: "x.y", createdBy: "", origin: "", description: "", startAfter: 0, deadline: null },
+    ...{ policy: { cancel, ...limits, onDelete: "keep" }, metadata: null, requestKey: null },
+    request: { typeUrl: "", bytes: new Uint8Array(bytes) },
+  };
+}
+
+async function assertRefused(folder: string, line: RegExp): Promise<void> {
+  await assert.rejects(SqliteStore.open(folder), (error) => {
+    assert(error instanceof StoreOpenError);
+    assert.match(error.message, line);
+    assert(!error.message.includes("\n"), "one line");
+    return true;
+  });
+}
+
+test("a folder that is missing is made, for this user only", async (t) => {
+  const folder = join(temporaryFolder(t), "a", "b");
+  await openStore(t, folder);
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
+  for (const file of readdirSync(folder)) {
+    if (file.startsWith("belay.db")) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
+  }
+});
+
+test("a folder in use is refused at once, and is free after it was closed", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await openStore(t, folder);
+  await assertRefused(folder, /in use: another process holds its belay\.lock/);
+  await store.commit([start()]);
+  await store.close();
+  await openStore(t, folder);
+});
+
+test("a folder that is a file is refused", async (t) => {
+  const folder = join(temporaryFolder(t), "file");
+  writeFileSync(folder, "");
+  await assertRefused(folder, /is a file/);
+  await assertRefused(join(folder, "below"), /is a file, or lies below one/);
+});
+
+test("a file that is no database is refused and left as it is", async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, "belay.db"), "no database ".repeat(1000));
+  await assertRefused(folder, /is not a SQLite database/);
+  assert.equal(statSync(join(folder, "belay.db")).size, 12_000);
+});
+
+test("another program's database is refused", async (t) => {
+  const folder = temporaryFolder(t);
+  const other = new DatabaseSync(join(folder, "belay.db"));
+  other.exec("CREATE TABLE things (a)");
+  other.close();
+  await assertRefused(folder, /not one of Belay's/);
+});
+
+test("a newer schema is refused, and the folder is free afterwards", async (t) => {
+  const folder = temporaryFolder(t);
+  await (await openStore(t, folder)).close();
+  const database = new DatabaseSync(join(folder, "belay.db"));
+  database.exec("UPDATE meta SET schema_version = 99");
+  await assertRefused(folder, /has schema 99; this version of Belay knows \d+: use a newer one/);
+  database.exec("UPDATE meta SET schema_version = 1");
+  database.close();
+  await openStore(t, folder);
+});
+
+test("a folder or database without permission is refused with its reason", (t) => {
+  const folder = temporaryFolder(t);
+  const isRoot = process.geteuid?.() === 0;
+  mkdirSync(join(folder, "data"));
+  writeFileSync(join(folder, "data", "belay.db"), "");
+  chmodSync(folder, 0o755);
+  chmodSync(join(folder, "data", "belay.db"), 0o444);
+  chmodSync(join(folder, "data"), isRoot ? 0o777 : 0o700);
+  if (isRoot) process.seteuid?.(65534); // root may do everything
+  try {
+    assert.throws(
+      () => prepareDataFolder(join(folder, "data")),
+      /belay\.db is not readable and writable \(EACCES\)/,
+    );
+    if (!isRoot) chmodSync(folder, 0o555);
+    assert.throws(() => prepareDataFolder(join(folder, "new")), /cannot be made: EACCES/);
+    assert.throws(() => prepareDataFolder(folder), /data folder .* is not readable and writable \(EACCES\)/);
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+    chmodSync(folder, 0o755);
+  }
+});
+
+test("a database that a foreign process has locked is STORAGE_UNAVAILABLE with a delay, and works again", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await openStore(t, folder, { busyTimeoutMs: 20 });
+  await store.commit([start()]);
+  const foreign = new DatabaseSync(join(folder, "belay.db"));
+  foreign.exec("BEGIN IMMEDIATE");
+  const locked = start();
+  await assert.rejects(store.commit([locked]), { reason: "STORAGE_UNAVAILABLE", retryDelayMs: 1000 });
+  assert.equal((await store.listOperations(pageOf("s"))).operations.length, 1, "reads go on");
+  foreign.exec("ROLLBACK");
+  foreign.close();
+  await store.commit([locked]);
+  assert.equal((await store.listOperations(pageOf("s"))).operations.length, 2);
+});
+
+function pageOf(service: string): Parameters<SqliteStore["listOperations"]>[0] {
+  return { service, tenant: "t", parent: "", filter: "", pageSize: 1000, pageToken: "" };
+}
+
+test("a backup made while commits go on is whole, and opens as a store", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await openStore(t, folder);
+  const fill: Command[] = Array.from({ length: 300 }, () => start(20_000));
+  await store.commit(fill);
+  const target = join(folder, "copies", "belay.db");
+  mkdirSync(join(folder, "copies"));
+  writeFileSync(target, "an older copy");
+  let copying = true;
+  const copied = store.backup(target).finally(() => {
+    copying = false;
+  });
+  let meanwhile = 0;
+  while (copying) {
+    await store.commit([start(20_000)]);
+    meanwhile++;
+  }
+  await copied;
+  assert(meanwhile > 0, "commits went on");
+  assert.deepEqual(readdirSync(join(folder, "copies")), ["belay.db"]);
+  assert.equal(statSync(target).mode & 0o777, 0o600);
+  const copy = new DatabaseSync(target);
+  assert.deepEqual(Object.values(copy.prepare("PRAGMA integrity_check").get() ?? {}), ["ok"]);
+  const found = Number(copy.prepare("SELECT count(*) AS n FROM operations").get()?.["n"]);
+  copy.close();
+  assert(found >= 300 && found <= 300 + meanwhile, `${found} operations`);
+  const restored = await openStore(t, join(folder, "copies"));
+  assert((await restored.getOperationDetail(start().key)) === undefined);
+  assert.equal(
+    (await restored.getOperationDetail((fill[7] as StartCommand).key))?.request?.bytes.length,
+    20_000,
+  );
+});
+
+test("a backup that cannot be written leaves nothing behind", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await openStore(t, folder);
+  await assert.rejects(store.backup(join(folder, "no", "such", "folder.db")));
+  const target = join(folder, "taken");
+  mkdirSync(target);
+  await assert.rejects(store.backup(target));
+  assert.deepEqual(
+    readdirSync(folder).filter((file) => file.includes("part")),
+    [],
+  );
+});
+
+test("closing leaves the database in one file, and may be done twice", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await openStore(t, folder);
+  await store.commit([start()]);
+  await Promise.all([store.close(), store.close()]);
+  assert(!existsSync(join(folder, "belay.db-wal")));
+  await assert.rejects(store.commit([start()]), { reason: "SHUTTING_DOWN" });
+  await assert.rejects(store.listOperations(pageOf("s")), { reason: "SHUTTING_DOWN" });
+});
+
+test("a commit under way is answered before the store closes", async (t) => {
+  const store = await openStore(t, temporaryFolder(t));
+  const committing = store.commit(Array.from({ length: 200 }, () => start()));
+  await store.close();
+  assert.equal((await committing).changed.length, 200);
+});
+
+test("the log is written back while the store is open", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await openStore(t, folder);
+  for (let round = 0; round < 12; round++) {
+    await store.commit(Array.from({ length: 20 }, () => start(100_000)));
+  }
+  const log = statSync(join(folder, "belay.db-wal")).size;
+  assert(log < 12 * 1024 * 1024, `24 MB were written, the log is ${log} bytes`);
+});
+
+test("a payload in an encoding of a later version fails that read and no other", async (t) => {
+  const folder = temporaryFolder(t);
+  const store = await openStore(t, folder, { cacheBytes: 0 });
+  const [plain, encrypted] = [start(10), start(10)];
+  await store.commit([plain, encrypted]);
+  const database = new DatabaseSync(join(folder, "belay.db"));
+  database.prepare("UPDATE payloads SET encoding = 'aes' WHERE name = ?").run(encrypted.key.name);
+  database.close();
+  await assert.rejects(store.getOperationDetail(encrypted.key), /cannot read/);
+  assert.equal((await store.getOperationDetail(plain.key))?.request?.bytes.length, 10);
+});

@@ -1,0 +1,266 @@
+// The embedded store: the port of src/engine/store.ts over SQLite. This file is the main thread's side: it hands
+// batches to the writer's thread, reads to the readers' threads, and keeps what was last seen at hand.
+import type { Clock } from "../../base/clock.ts";
+import { RpcError } from "../../base/rpc-error.ts";
+import type { Command } from "../../engine/commands.ts";
+import type {
+  OperationDetail,
+  OperationKey,
+  Payload,
+  StoredOperation,
+  StoredReceipt,
+} from "../../engine/operation.ts";
+import type { CommitResult, ListPage, ListQuery, PendingWork, Store } from "../../engine/store.ts";
+import { decodeCommitResult } from "./commit-message.ts";
+import { databasePath } from "./data-folder.ts";
+import { holdLog } from "./database.ts";
+import { OperationCache } from "./operation-cache.ts";
+import { PointReads } from "./point-reads.ts";
+import { rowBytes, rowToStoredOperation } from "./rows.ts";
+import { clockOf, type SharedClock } from "./store-clock.ts";
+import { ThreadClient } from "./thread-client.ts";
+import {
+  keyParts,
+  type ReaderCalls,
+  type ReaderOptions,
+  type ThreadEvent,
+  type WriterCalls,
+  type WriterOptions,
+} from "./thread-messages.ts";
+import type { WriterOpened } from "./writer-thread.ts";
+
+export { StoreOpenError } from "./store-open-error.ts";
+
+export interface SqliteStoreOptions {
+  /** Called once when the disk or the database failed: nothing is acknowledged any more, the process must end. */
+  onFatal?(line: string): void;
+  /** What an operator should know: the disk is full, there is room again. */
+  onNotice?(line: string): void;
+  /** Operations kept at hand on the main thread; default 32 MiB. */
+  cacheBytes?: number;
+  /** How long a commit waits for a foreign lock of the database; default 5,000. */
+  busyTimeoutMs?: number;
+  /** Only for tests: a clock that is moved by hand. */
+  clock?: SharedClock;
+}
+
+const CACHE_BYTES = 32 * 1024 * 1024;
+const BUSY_TIMEOUT_MS = 5000;
+
+type Reader = ThreadClient<ReaderCalls>;
+
+/** A store in one folder, owned by one process. */
+export class SqliteStore implements Store {
+  readonly clock: Clock;
+  readonly #writer: ThreadClient<WriterCalls>;
+  readonly #options: SqliteStoreOptions;
+  readonly #readerOptions: ReaderOptions;
+  readonly #cache: OperationCache;
+  readonly #points: PointReads;
+  /** One for point reads, one for lists and backups: a long scan holds up no Get. Started when first used. */
+  readonly #readers = new Map<"points" | "lists", Promise<Reader>>();
+  #fatalLine: string | null = null;
+  #closing: Promise<void> | null = null;
+
+  private constructor(writer: ThreadClient<WriterCalls>, opened: WriterOpened, options: SqliteStoreOptions) {
+    this.#writer = writer;
+    this.#options = options;
+    this.#readerOptions = {
+      folder: opened.folder,
+      busyTimeoutMs: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS,
+      clock: opened.clock,
+    };
+    this.clock = clockOf(opened.clock);
+    this.#cache = new OperationCache(options.cacheBytes ?? CACHE_BYTES);
+    this.#points = new PointReads(this.#cache, () => this.#reader("points"));
+  }
+
+  /**
+   * Opens the store in a folder, which is made if it is missing; the schema is brought up to date. Throws
+   * StoreOpenError, whose message is one line for the operator: in use, not writable, no database, a newer schema.
+   */
+  static async open(folder: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
+    const { busyTimeoutMs = BUSY_TIMEOUT_MS, clock } = options;
+    const data: WriterOptions = {
+      folder,
+      busyTimeoutMs,
+      clock: clock ? { kind: "shared", buffer: clock.buffer } : null,
+    };
+    let store: SqliteStore | undefined;
+    const { client, value } = await ThreadClient.start<WriterCalls, WriterOpened>({
+      module: "writer-thread",
+      name: "belay-writer",
+      data,
+      onEvent: (event) => {
+        if (store) store.#hear(event);
+        else if (event.type === "notice") options.onNotice?.(event.line);
+        else options.onFatal?.(event.line);
+      },
+      onDied: (cause) => {
+        if (store) store.#fatal(`the store's writer is gone: ${cause}; restart Belay`);
+      },
+    });
+    store = new SqliteStore(client, value, options);
+    return store;
+  }
+
+  async commit(commands: readonly Command[]): Promise<CommitResult> {
+    this.#requireOpen();
+    if (commands.length === 0) return { outcomes: [], changed: [] };
+    try {
+      const message = await this.#writer.call("commit", commands.map(withOwnBytes));
+      const result = decodeCommitResult(message);
+      for (const [index, stored] of result.changed.entries()) {
+        const row = message.rows[message.changed[index]?.record ?? 0] ?? [];
+        this.#cache.committed(stored, rowBytes(row) + payloadBytes(stored));
+      }
+      return result;
+    } catch (error) {
+      if (!(error instanceof RpcError && error.reason === "STORAGE_FULL")) this.#cache.clear();
+      throw error instanceof RpcError || this.#fatalLine === null ? error : unavailable(error);
+    }
+  }
+
+  peekOperation(key: OperationKey): StoredOperation | undefined {
+    return this.#cache.get(key);
+  }
+
+  async getOperation(key: OperationKey): Promise<StoredOperation | undefined> {
+    return this.#cache.get(key) ?? this.#points.read(key);
+  }
+
+  async getOperationDetail(key: OperationKey): Promise<OperationDetail | undefined> {
+    const reader = await this.#reader("points");
+    const detail = await reader.call("getOperationDetail", keyParts(key));
+    if (!detail) return undefined;
+    const { row, ...rest } = detail;
+    const stored = rowToStoredOperation(row);
+    this.#cache.seen(stored, rowBytes(row));
+    return { ...stored, ...rest };
+  }
+
+  async listOperations(query: ListQuery): Promise<ListPage> {
+    const reader = await this.#reader("lists");
+    const page = await reader.call("listOperations", query);
+    // Kept, so that no later Get answers an older state than this page showed (S14).
+    const operations = page.rows.map((row) => this.#cache.seen(rowToStoredOperation(row), rowBytes(row)));
+    return { operations, nextPageToken: page.nextPageToken };
+  }
+
+  async getReceipt(key: OperationKey): Promise<StoredReceipt | undefined> {
+    const reader = await this.#reader("points");
+    return (await reader.call("getReceipt", keyParts(key))) ?? undefined;
+  }
+
+  pendingWork(): Promise<PendingWork> {
+    return this.#call("pendingWork");
+  }
+
+  listSessions(): ReturnType<Store["listSessions"]> {
+    return this.#call("listSessions");
+  }
+
+  async purge(limit: number): Promise<number> {
+    const purged = await this.#call("purge", limit);
+    for (const [service, tenant, name] of purged) this.#cache.removed({ service, tenant, name });
+    return purged.length;
+  }
+
+  async backup(path: string): Promise<void> {
+    const reader = await this.#reader("lists");
+    await reader.call("backup", path);
+  }
+
+  /** Ends the threads; the database is left in one file. After a fatal failure nothing is written any more. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Readers first: the last connection to close is the one that may write the log back.
+    for (const reader of this.#readers.values()) {
+      await reader.then(
+        (client) => client.close(),
+        () => undefined,
+      );
+    }
+    if (this.#fatalLine === null) await this.#writer.close();
+    else await this.#writer.terminate();
+  }
+
+  async #call<M extends keyof WriterCalls>(
+    method: M,
+    ...args: Parameters<WriterCalls[M]>
+  ): Promise<ReturnType<WriterCalls[M]>> {
+    this.#requireOpen();
+    return (await this.#writer.call(method, ...(args as never))) as ReturnType<WriterCalls[M]>;
+  }
+
+  #reader(kind: "points" | "lists"): Promise<Reader> {
+    this.#requireOpen();
+    const known = this.#readers.get(kind);
+    if (known) return known;
+    const started = ThreadClient.start<ReaderCalls, null>({
+      module: "reader-thread",
+      name: `belay-reader-${kind}`,
+      data: this.#readerOptions,
+      onEvent: () => undefined,
+      // The next read starts another.
+      onDied: () => this.#readers.delete(kind),
+    }).then(({ client }) => client);
+    this.#readers.set(kind, started);
+    started.catch(() => this.#readers.delete(kind));
+    return started;
+  }
+
+  #hear(event: ThreadEvent): void {
+    if (event.type === "notice") this.#options.onNotice?.(event.line);
+    else this.#fatal(event.line);
+  }
+
+  #fatal(line: string): void {
+    if (this.#fatalLine !== null) return;
+    this.#fatalLine = line;
+    try {
+      holdLog(databasePath(this.#readerOptions.folder));
+    } catch {
+      // The file cannot even be read: then nothing can write the log back either.
+    }
+    this.#options.onFatal?.(line);
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== null) throw new RpcError("SHUTTING_DOWN");
+  }
+}
+
+function unavailable(cause: unknown): RpcError {
+  return new RpcError("STORAGE_UNAVAILABLE", {}, { cause });
+}
+
+function payloadBytes({ response, metadata }: StoredOperation): number {
+  return (response?.bytes.byteLength ?? 0) + (metadata?.bytes.byteLength ?? 0);
+}
+
+/**
+ * A view is cloned with all of the buffer under it: the bytes of a small payload, as they come from a decoder, would
+ * take a whole received message (or an 8 KiB pool) with them.
+ */
+function withOwnBytes(command: Command): Command {
+  switch (command.type) {
+    case "start":
+      return { ...command, request: ownBytes(command.request), metadata: ownBytes(command.metadata) };
+    case "checkpoint":
+      return { ...command, checkpoint: ownBytes(command.checkpoint) };
+    case "complete":
+      return { ...command, response: ownBytes(command.response) };
+    default:
+      return command;
+  }
+}
+
+function ownBytes<T extends Payload | null>(payload: T): T {
+  if (payload === null || payload.bytes.byteLength === payload.bytes.buffer.byteLength) return payload;
+  return { ...payload, bytes: new Uint8Array(payload.bytes) };
+}

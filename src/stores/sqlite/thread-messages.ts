@@ -1,0 +1,109 @@
+// What the store's threads say to the main thread, and how an error crosses.
+import type { ErrorReason } from "../../base/error-reasons.ts";
+import { type ErrorParameters, RpcError } from "../../base/rpc-error.ts";
+import type { Command } from "../../engine/commands.ts";
+import type { OperationDetail, OperationKey, StoredReceipt } from "../../engine/operation.ts";
+import type { ListPage, ListQuery, PendingWork, Store } from "../../engine/store.ts";
+import type { CommitMessage } from "./commit-message.ts";
+import type { StoredRow } from "./rows.ts";
+import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
+import type { ClockSource } from "./store-clock.ts";
+
+/** Names an operation in a message. */
+export type KeyParts = readonly [service: string, tenant: string, name: string];
+
+export function keyParts(key: OperationKey): KeyParts {
+  return [key.service, key.tenant, key.name];
+}
+
+/** The calls that the writer's thread answers. */
+export interface WriterCalls {
+  commit(commands: readonly Command[]): CommitMessage;
+  pendingWork(): PendingWork;
+  listSessions(): Awaited<ReturnType<Store["listSessions"]>>;
+  /** Answers which operations are gone. */
+  purge(limit: number): readonly KeyParts[];
+  close(): void;
+}
+
+/** The calls that a reader's thread answers. */
+export interface ReaderCalls {
+  /** One row for each key, in order. */
+  getOperations(keys: readonly KeyParts[]): readonly (StoredRow | null)[];
+  getOperationDetail(key: KeyParts): DetailMessage | null;
+  getReceipt(key: KeyParts): StoredReceipt | null;
+  listOperations(query: ListQuery): PageMessage;
+  backup(path: string): void;
+  close(): void;
+}
+
+/** An OperationDetail with its operation as a row. */
+export interface DetailMessage extends Omit<OperationDetail, "record" | "response" | "metadata"> {
+  row: StoredRow;
+}
+
+/** A ListPage with its operations as rows. */
+export interface PageMessage extends Omit<ListPage, "operations"> {
+  rows: readonly StoredRow[];
+}
+
+export interface WriterOptions {
+  folder: string;
+  busyTimeoutMs: number;
+  /** Only for tests: instead of the anchored clock. */
+  clock: ClockSource | null;
+}
+
+export interface ReaderOptions {
+  folder: string;
+  busyTimeoutMs: number;
+  clock: ClockSource;
+}
+
+/** The first message of a thread, once. `line` is for the operator. */
+export type ThreadOpened<Value> = { type: "opened"; value: Value } | { type: "openFailed"; line: string };
+
+/** What a thread says unasked. `fatal` comes at most once: nothing is acknowledged after it. */
+export type ThreadEvent = { type: "fatal"; line: string } | { type: "notice"; line: string };
+
+export type ThreadReply =
+  | { type: "reply"; id: number; value: unknown }
+  | { type: "error"; id: number; error: ThreadError };
+
+export interface ThreadCall {
+  id: number;
+  method: string;
+  args: readonly unknown[];
+}
+
+/** How long a caller may wait before it tries again what a locked or failing database refused. */
+const RETRY_DELAY_MS = 1000;
+
+/** STORAGE_UNAVAILABLE for an error of the database. */
+export function storageUnavailable(cause: unknown): RpcError {
+  return new RpcError("STORAGE_UNAVAILABLE", {}, { retryDelayMs: RETRY_DELAY_MS, cause });
+}
+
+/** An error as data. Without a reason it is a bug of ours, and the text is for the log only. */
+export interface ThreadError {
+  reason: ErrorReason | null;
+  parameters: ErrorParameters;
+  retryDelayMs: number | null;
+  text: string;
+}
+
+export function encodeError(error: unknown): ThreadError {
+  if (error instanceof RpcError) {
+    const { reason, parameters, retryDelayMs = null, cause } = error;
+    return { reason, parameters, retryDelayMs, text: cause === undefined ? "" : describeSqliteError(cause) };
+  }
+  if (sqliteFailure(error) !== "command") return encodeError(storageUnavailable(error));
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { reason: null, parameters: {}, retryDelayMs: null, text };
+}
+
+export function decodeError({ reason, parameters, retryDelayMs, text }: ThreadError): Error {
+  if (reason === null) return new Error(`the store failed: ${text}`);
+  const retry = retryDelayMs === null ? {} : { retryDelayMs };
+  return new RpcError(reason, parameters, { ...retry, ...(text === "" ? {} : { cause: text }) });
+}

@@ -1,0 +1,88 @@
+// A whole server for tests: SQLite in a temporary folder, the engine, a worker in this process, and both protocols on
+// a free port. Nothing of it is a stand-in.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLogger, type LogLevel } from "../base/logger.ts";
+import { Engine } from "../engine/engine.ts";
+import { type BelayServer, createServer, type ServerLimits } from "../server/server.ts";
+import { createInProcessConnection } from "../services/worker/in-process-connection.ts";
+import { SqliteStore } from "../stores/sqlite/sqlite-store.ts";
+import { createWorker, type OperationDefinition, policyOf, type Worker } from "../worker/worker.ts";
+
+export interface TestServerOptions {
+  /** What the worker runs. */
+  operations?: readonly OperationDefinition[];
+  /** How many operations run at once; default 64. */
+  slots?: number;
+  /** Types that are known and that nobody runs: their operations stay pending. */
+  parked?: readonly OperationDefinition[];
+  limits?: Partial<ServerLimits>;
+  /** Default "silent". */
+  logLevel?: LogLevel;
+}
+
+/** A running server. */
+export interface TestServer extends AsyncDisposable {
+  readonly port: number;
+  /** For instance `127.0.0.1:43210`. */
+  readonly address: string;
+  /** For instance `http://127.0.0.1:43210`. */
+  readonly url: string;
+  readonly engine: Engine;
+  readonly store: SqliteStore;
+  readonly server: BelayServer;
+  readonly worker: Worker;
+  /** Stops everything and removes the folder. Calls in flight get `graceMs`, default 1 s. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+const GRACE_MS = 1000;
+const SLOTS = 64;
+
+/** Starts a server; close it, or declare it with `await using`. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { operations = [], parked = [], slots = SLOTS, limits = {}, logLevel = "silent" } = options;
+  const folder = mkdtempSync(join(tmpdir(), "belay-test-"));
+  const logger = createLogger(logLevel);
+  const store = await SqliteStore.open(join(folder, "data"), { onFatal: (line) => logger.fatal(line) });
+  const engine = new Engine({ store, logger });
+  for (const definition of [...operations, ...parked])
+    engine.registerType(definition.type, policyOf(definition));
+  engine.startMaintenance();
+  const worker = createWorker({
+    connection: createInProcessConnection(engine),
+    operations,
+    slots,
+    name: "test",
+    processFolder: join(folder, "processes"),
+    logger,
+  });
+  await worker.start();
+  const server = createServer({ engine, logger, host: "127.0.0.1", port: 0, limits });
+  const { port } = await server.listen();
+  let closing: Promise<void> | undefined;
+  const close = async ({ graceMs = GRACE_MS }: { graceMs?: number } = {}): Promise<void> => {
+    await server.close({ graceMs });
+    await worker.close();
+    await engine.close();
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const closeOnce = (closeOptions?: { graceMs?: number }): Promise<void> => {
+    closing ??= close(closeOptions);
+    return closing;
+  };
+  const address = `127.0.0.1:${port}`;
+  return {
+    port,
+    address,
+    url: `http://${address}`,
+    engine,
+    store,
+    server,
+    worker,
+    close: closeOnce,
+    [Symbol.asyncDispose]: () => closeOnce(),
+  };
+}
