@@ -1,0 +1,71 @@
+// The server's options with their defaults and limits, as plain data. docs/reference/config.md tells the same.
+import { isIPv4 } from "node:net";
+
+/** Every limit of the wire side. Bytes, milliseconds and counts, as the names say. */
+export interface ServerLimits {
+  /** Open sockets; above it new ones are closed at once. */
+  connectionsMax: number;
+  /** How long a fresh connection may stay silent before its protocol is known. */
+  peekTimeoutMs: number;
+  /** HTTP/1.1 request headers, and gRPC metadata. */
+  headerBytesMax: number;
+  /** A REST request body. */
+  restBodyBytesMax: number;
+  /** How long HTTP/1.1 request headers may take. */
+  headersTimeoutMs: number;
+  /** How long a whole HTTP/1.1 request may take to arrive. It does not bound the answer: `:wait` may take longer. */
+  requestTimeoutMs: number;
+  /** How long an idle HTTP/1.1 connection is kept. */
+  keepAliveTimeoutMs: number;
+  /** A gRPC request message. */
+  grpcMessageBytesMax: number;
+  /** Calls in flight on one gRPC connection. */
+  grpcStreamsMax: number;
+  /** Memory that one HTTP/2 session may take, in MB. */
+  grpcSessionMemoryMb: number;
+  /** A gRPC connection is pinged this often, and closed when the ping is not answered in the timeout. */
+  grpcKeepaliveMs: number;
+  grpcKeepaliveTimeoutMs: number;
+  /** Waits on one gRPC connection; the rest of grpcStreamsMax stays free, so that a Cancel always gets through. */
+  waitsPerConnectionMax: number;
+  /** Calls in flight that are neither Wait nor Cancel. */
+  callsInFlightMax: number;
+  /** ListOperations calls in flight: the first to be shed. */
+  listsInFlightMax: number;
+}
+
+export const defaultLimits: ServerLimits = {
+  connectionsMax: 20_000,
+  peekTimeoutMs: 10_000,
+  headerBytesMax: 16_384,
+  restBodyBytesMax: 1_048_576,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 65_000,
+  grpcMessageBytesMax: 4_194_304,
+  grpcStreamsMax: 1_000,
+  grpcSessionMemoryMb: 64,
+  grpcKeepaliveMs: 60_000,
+  grpcKeepaliveTimeoutMs: 20_000,
+  waitsPerConnectionMax: 900,
+  callsInFlightMax: 4_000,
+  listsInFlightMax: 64,
+};
+
+/** Where the server listens. */
+export interface ListenOptions {
+  /** Default 127.0.0.1. Without configured identity only loopback addresses are taken. */
+  host: string;
+  /** Default 8080; 0 takes any free port. */
+  port: number;
+}
+
+export const defaultListen: ListenOptions = { host: "127.0.0.1", port: 8080 };
+
+/** True for `localhost`, 127.0.0.0/8 and ::1, with or without brackets. */
+export function isLoopbackHost(host: string): boolean {
+  const name = host.toLowerCase();
+  return (
+    name === "localhost" || name === "::1" || name === "[::1]" || (isIPv4(name) && name.startsWith("127."))
+  );
+}

@@ -1,0 +1,131 @@
+// The two protocols behind the port, each loaded when it is first needed: importing grpc-js or fastify costs about
+// 100 ms, and the first answer should not wait for the protocol that it does not use.
+import type { Socket } from "node:net";
+import type { Logger } from "../base/logger.ts";
+import type { HealthService } from "../services/health/health-service.ts";
+import type { StreamMethod } from "../services/stream-method.ts";
+import type { BoundMethod } from "./bound-method.ts";
+import type { ServerLimits } from "./config.ts";
+import type { GrpcListener } from "./grpc-listener.ts";
+import type { Guard } from "./guard.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { RestListener } from "./rest-listener.ts";
+
+/** What both listeners are made of. */
+export interface ListenerParts {
+  methods: readonly BoundMethod[];
+  streams: readonly StreamMethod[];
+  health: HealthService;
+  pipeline: Pipeline;
+  guard: Guard;
+  limits: ServerLimits;
+  logger: Logger;
+}
+
+/** What a protocol does with its sockets. */
+interface ProtocolListener {
+  accept(socket: Socket): void;
+  /** Tells clients, with the replies they still get, that the connection ends. */
+  closeAfterReplies?(): void;
+  /** Resolves when the calls in flight are answered. */
+  drain(): Promise<void>;
+  destroy(): void;
+}
+
+/** A listener that is made on first use. */
+class LazyListener<Listener extends ProtocolListener> {
+  readonly #load: () => Promise<Listener>;
+  #loading: Promise<Listener> | undefined;
+  #listener: Listener | undefined;
+
+  constructor(load: () => Promise<Listener>) {
+    this.#load = load;
+  }
+
+  async load(): Promise<Listener> {
+    this.#loading ??= this.#load();
+    this.#listener = await this.#loading;
+    return this.#listener;
+  }
+
+  accept(socket: Socket, onFailure: (error: unknown) => void): void {
+    if (this.#listener) {
+      this.#listener.accept(socket);
+      return;
+    }
+    this.load().then(
+      (listener) => listener.accept(socket),
+      (error: unknown) => {
+        socket.destroy();
+        onFailure(error);
+      },
+    );
+  }
+
+  closeAfterReplies(): void {
+    this.#listener?.closeAfterReplies?.();
+  }
+
+  async drain(): Promise<void> {
+    // A listener that is still loading has no calls; its sockets are cut with the port.
+    await this.#listener?.drain();
+  }
+
+  destroy(): void {
+    this.#listener?.destroy();
+  }
+}
+
+export class ProtocolListeners {
+  readonly #rest: LazyListener<RestListener>;
+  readonly #grpc: LazyListener<GrpcListener>;
+  readonly #logger: Logger;
+
+  constructor(parts: ListenerParts) {
+    this.#logger = parts.logger;
+    this.#rest = new LazyListener(async () => {
+      const { RestListener } = await import("./rest-listener.ts");
+      return await RestListener.create(parts);
+    });
+    this.#grpc = new LazyListener(async () => {
+      const { GrpcListener } = await import("./grpc-listener.ts");
+      return new GrpcListener(parts);
+    });
+  }
+
+  acceptHttp1(socket: Socket): void {
+    this.#rest.accept(socket, (error) => this.#failed("REST", error));
+  }
+
+  acceptHttp2(socket: Socket): void {
+    this.#grpc.accept(socket, (error) => this.#failed("gRPC", error));
+  }
+
+  /** Loads both protocols, one after the other, so that a first call does not find the other one in its way. */
+  warmUp(): void {
+    this.#rest
+      .load()
+      .then(() => this.#grpc.load())
+      .catch((error: unknown) => this.#failed("a protocol", error));
+  }
+
+  /** From now on replies end their connections, where the protocol can say so. */
+  closeAfterReplies(): void {
+    this.#rest.closeAfterReplies();
+    this.#grpc.closeAfterReplies();
+  }
+
+  /** Resolves when no call is in flight any more. */
+  async drain(): Promise<void> {
+    await Promise.all([this.#rest.drain(), this.#grpc.drain()]);
+  }
+
+  destroy(): void {
+    this.#rest.destroy();
+    this.#grpc.destroy();
+  }
+
+  #failed(protocol: string, error: unknown): void {
+    this.#logger.error({ err: error }, `the ${protocol} listener could not be loaded`);
+  }
+}

@@ -1,0 +1,92 @@
+// A REST call: how the pipeline reads and answers it through fastify.
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { RpcError } from "../base/rpc-error.ts";
+import { errorReply } from "../transcoding/error-body.ts";
+import { shapeResponse } from "../transcoding/response-shaping.ts";
+import type { SystemParameters } from "../transcoding/system-parameters.ts";
+import type { Transcoder, TranscoderMatch } from "../transcoding/transcoder.ts";
+import type { BoundMethod } from "./bound-method.ts";
+import { ServerCall } from "./server-call.ts";
+
+const NO_BODY: Uint8Array = new Uint8Array(0);
+
+/** What a call is made of: the route is known, the body has arrived. */
+export interface RestCallParts {
+  transcoder: Transcoder<BoundMethod>;
+  match: TranscoderMatch<BoundMethod>;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+/** The body of a request, as our own body parser leaves it. */
+export function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : NO_BODY;
+}
+
+export class RestCall extends ServerCall {
+  readonly transport = "rest";
+  // HTTP/1.1 has no deadlines: a client that gives up closes its connection.
+  readonly deadlineMs: number = Number.POSITIVE_INFINITY;
+  readonly #parts: RestCallParts;
+  #system: SystemParameters | undefined;
+  #peer: string | undefined;
+
+  constructor(parts: RestCallParts) {
+    super(parts.match.value);
+    this.#parts = parts;
+  }
+
+  get requestId(): string {
+    return this.#parts.request.id;
+  }
+
+  get peer(): string {
+    const { remoteAddress, remotePort } = this.#parts.request.raw.socket;
+    // Kept from the first look: a closed socket no longer knows its peer.
+    this.#peer ??= `${remoteAddress}:${remotePort}`;
+    return this.#peer;
+  }
+
+  get isGone(): boolean {
+    return this.#parts.reply.raw.destroyed;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#parts.request.headers[name];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  invoke(): unknown {
+    const { transcoder, match, request } = this.#parts;
+    const transcoded = transcoder.transcode(match, bodyOf(request));
+    this.#system = transcoded.system;
+    return this.method.service.invoke(transcoded.request, this);
+  }
+
+  onCallerGone(callback: () => void): void {
+    // "close" comes after every reply, sent ones too.
+    const notify = (): void => {
+      if (!this.isOver) callback();
+    };
+    const { raw } = this.#parts.reply;
+    if (raw.destroyed) notify();
+    else raw.once("close", notify);
+  }
+
+  setTrailer(name: string, value: string): void {
+    this.#parts.reply.header(name, value);
+  }
+
+  answer(reply: unknown): void {
+    const { match } = this.#parts;
+    const text = this.method.service.encodeJson(reply);
+    const system = this.#system;
+    const shaped = system ? shapeResponse(text, match.desc.output, match.binding, system) : text;
+    this.#parts.reply.header("content-type", "application/json; charset=utf-8").send(shaped);
+  }
+
+  fail(error: RpcError): void {
+    const { httpStatus, headers, body } = errorReply(error);
+    this.#parts.reply.code(httpStatus).headers(headers).send(body);
+  }
+}

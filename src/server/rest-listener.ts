@@ -1,0 +1,207 @@
+// REST: fastify on HTTP/1.1 with one route for everything. Our transcoder alone reads the target; fastify never sees
+// it, so its router's own ideas of paths do not matter.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { Logger } from "../base/logger.ts";
+import { RpcError } from "../base/rpc-error.ts";
+import type { HealthService } from "../services/health/health-service.ts";
+import { effectiveHttpMethod } from "../transcoding/method-override.ts";
+import { createTranscoder, type Transcoder } from "../transcoding/transcoder.ts";
+import type { BoundMethod } from "./bound-method.ts";
+import type { ServerLimits } from "./config.ts";
+import type { Guard } from "./guard.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { acceptRequestId, nextRequestId } from "./request-id.ts";
+import { bodyOf, RestCall } from "./rest-call.ts";
+import { answerClientError, commonHeaders, readThrown, replyTo } from "./rest-errors.ts";
+import { restBindings } from "./rest-routes.ts";
+
+export interface RestListenerOptions {
+  methods: readonly BoundMethod[];
+  health: HealthService;
+  pipeline: Pipeline;
+  guard: Guard;
+  limits: ServerLimits;
+  logger: Logger;
+}
+
+/** How often node:http looks for requests that are too slow. */
+const TIMEOUT_CHECK_MS = 1000;
+
+export class RestListener {
+  readonly #server: Server;
+  readonly #health: HealthService;
+  readonly #pipeline: Pipeline;
+  readonly #guard: Guard;
+  readonly #limits: ServerLimits;
+  readonly #logger: Logger;
+  readonly #transcoder: Transcoder<BoundMethod>;
+  readonly #inFlight = new Set<ServerResponse>();
+  #isDraining = false;
+  #onIdle: (() => void) | undefined;
+
+  static async create(options: RestListenerOptions): Promise<RestListener> {
+    const server = createHttpServer(options.limits);
+    const listener = new RestListener(options, server);
+    const app = createApp(listener, server, options.limits);
+    await app.ready();
+    // The server never listens itself: without this event node:http does not start its timeouts.
+    server.emit("listening");
+    return listener;
+  }
+
+  private constructor(options: RestListenerOptions, server: Server) {
+    this.#server = server;
+    this.#health = options.health;
+    this.#pipeline = options.pipeline;
+    this.#guard = options.guard;
+    this.#limits = options.limits;
+    this.#logger = options.logger;
+    const routes = options.methods.map((method) => ({
+      desc: method.service.desc,
+      rules: restBindings(method),
+      value: method,
+    }));
+    this.#transcoder = createTranscoder(routes);
+  }
+
+  /** Takes over a socket that has sent the beginning of an HTTP/1.1 request. */
+  accept(socket: Socket): void {
+    if (!socket.destroyed) this.#server.emit("connection", socket);
+  }
+
+  /** From now on every reply closes its connection. */
+  closeAfterReplies(): void {
+    this.#isDraining = true;
+    for (const response of this.#inFlight) response.shouldKeepAlive = false;
+  }
+
+  /** Closes idle connections; resolves when no call is in flight. */
+  async drain(): Promise<void> {
+    this.#server.closeIdleConnections();
+    if (this.#inFlight.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#server.close();
+  }
+
+  /** Cuts what is left. */
+  destroy(): void {
+    this.#server.closeAllConnections();
+  }
+
+  /** What is checked before the body is read. */
+  open(request: FastifyRequest, reply: FastifyReply): void {
+    const { raw } = reply;
+    this.#inFlight.add(raw);
+    raw.once("close", () => this.#left(raw));
+    if (this.#isDraining) raw.shouldKeepAlive = false;
+    reply.headers(commonHeaders).header("x-request-id", request.id);
+    this.#guard.check({
+      host: request.headers.host,
+      origin: request.headers.origin,
+      secFetchSite: headerOf(request, "sec-fetch-site"),
+    });
+  }
+
+  /** Answers a request whose body, if any, has arrived. */
+  handle(request: FastifyRequest, reply: FastifyReply): void {
+    const target = request.originalUrl;
+    if (target === "/healthz" || target === "/readyz") {
+      this.#answerHealth(target, request, reply);
+      return;
+    }
+    const httpMethod = effectiveHttpMethod(request.method, headerOf(request, "x-http-method-override"));
+    const match = this.#transcoder.match(httpMethod, target);
+    checkContentType(request);
+    this.#pipeline.run(new RestCall({ transcoder: this.#transcoder, match, request, reply }));
+  }
+
+  /** Answers what was thrown before a call was made of the request. */
+  refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const { id } = request;
+    const contentType = headerOf(request, "content-type");
+    const bodyBytesMax = this.#limits.restBodyBytesMax;
+    const { error, httpStatus } = readThrown(thrown, { id, contentType, bodyBytesMax });
+    if (error.isInternal)
+      this.#logger.error({ requestId: id, err: error.cause }, "a request failed inside the server");
+    const answer = replyTo(error, httpStatus);
+    reply.code(answer.httpStatus).headers(answer.headers).send(answer.body);
+  }
+
+  /** /healthz: the process answers. /readyz: it takes calls, too. */
+  #answerHealth(path: "/healthz" | "/readyz", request: FastifyRequest, reply: FastifyReply): void {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      throw new RpcError("METHOD_NOT_ALLOWED", { httpMethod: request.method, path, allowed: "GET, HEAD" });
+    }
+    const isWell = path === "/healthz" || this.#health.isServing;
+    reply
+      .code(isWell ? 200 : 503)
+      .header("content-type", "application/json; charset=utf-8")
+      .send(JSON.stringify({ status: isWell ? "SERVING" : "NOT_SERVING" }));
+  }
+
+  #left(response: ServerResponse): void {
+    this.#inFlight.delete(response);
+    if (this.#inFlight.size === 0) this.#onIdle?.();
+  }
+}
+
+function createHttpServer(limits: ServerLimits): Server {
+  return createServer({
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  });
+}
+
+function createApp(listener: RestListener, server: Server, limits: ServerLimits): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.restBodyBytesMax,
+    genReqId: ({ headers }) => acceptRequestId(onlyText(headers["x-request-id"])) ?? nextRequestId(),
+    exposeHeadRoutes: false,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket),
+    // Everything is one route; `originalUrl` keeps the target.
+    rewriteUrl: () => "/",
+    serverFactory: (handler) => {
+      server.on("request", handler as (request: IncomingMessage) => void);
+      return server;
+    },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  app.addHook("onRequest", (request, reply, done) => {
+    listener.open(request, reply);
+    done();
+  });
+  app.setErrorHandler((thrown, request, reply) => listener.refuse(thrown, request, reply));
+  // HTTP methods that fastify has no route for.
+  app.setNotFoundHandler((request, reply) => listener.handle(request, reply));
+  app.all("/", (request, reply) => listener.handle(request, reply));
+  return app;
+}
+
+/** A header that may come once; several of it are as good as none. */
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  return onlyText(request.headers[name]);
+}
+
+function onlyText(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Every body is JSON, and says so: a page of another site cannot send that without asking first. */
+function checkContentType(request: FastifyRequest): void {
+  if (bodyOf(request).length === 0) return;
+  const contentType = headerOf(request, "content-type") ?? "";
+  const mediaType = contentType.split(";", 1)[0]?.trim().toLowerCase();
+  if (mediaType !== "application/json") {
+    throw new RpcError("CONTENT_TYPE_REFUSED", { contentType: contentType || "none" });
+  }
+}

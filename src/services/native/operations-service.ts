@@ -1,0 +1,134 @@
+// belay.v1: starting operations, everything that is known of one, cancelling with a reason and a verdict, receipts.
+import type { Message } from "@bufbuild/protobuf";
+import { create, type DescMethod, toBinary } from "@bufbuild/protobuf";
+import { RpcError } from "../../base/rpc-error.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { isDone, type OperationKey, type StoredOperation } from "../../engine/operation.ts";
+import { messageToJson } from "../../protocol/any.ts";
+import {
+  type CancelOperationRequest,
+  type CancelOperationResponse,
+  CancelOperationResponseSchema,
+  type GetOperationRequest,
+  type GetReceiptRequest,
+  type Operation,
+  OperationStarter,
+  Operations,
+  type Receipt,
+  type StartOperationRequest,
+} from "../../protocol/gen/belay/v1/operations_pb.ts";
+import { operationNameOf } from "../../protocol/operation-name.ts";
+import { baseTypeRegistry } from "../../protocol/type-registry.ts";
+import { operationBinary, operationJson } from "../google/projection.ts";
+import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
+import { waitTimeoutMs } from "../wait-timeout.ts";
+import { millisecondsOf } from "../wire-time.ts";
+import { projectOperation, projectReceipt, projectVerdict } from "./projection.ts";
+import { checkText, readGrace, readStartRequest } from "./start-request.ts";
+
+const REASON_LENGTH_MAX = 1024;
+
+/** belay.v1.Operations over an engine. */
+export function createNativeOperationsService(engine: Engine): ServiceDefinition {
+  return {
+    desc: Operations,
+    methods: [
+      startOperation(engine),
+      getOperation(engine),
+      cancelOperation(engine),
+      getReceipt(engine),
+    ] as readonly ServiceMethod[],
+  };
+}
+
+/** belay.v1.OperationStarter: the short way to start, answered with a google.longrunning.Operation. */
+export function createStarterService(engine: Engine): ServiceDefinition {
+  const start: ServiceMethod<StartOperationRequest, StoredOperation> = {
+    desc: OperationStarter.method.startOperation,
+    async invoke(request, context) {
+      const { operation } = await engine.start(readStartRequest(request, context, engine.clock.now()));
+      return operation;
+    },
+    encodeBinary: operationBinary,
+    encodeJson: operationJson,
+  };
+  return { desc: OperationStarter, methods: [start] as readonly ServiceMethod[] };
+}
+
+/** A method whose reply is a protobuf-es message; an Any in it never breaks its JSON. */
+function messageMethod<Request extends Message, Reply extends Message>(
+  desc: DescMethod,
+  invoke: (request: Request, context: CallContext) => Promise<Reply>,
+): ServiceMethod<Request, Reply> {
+  return {
+    desc,
+    invoke,
+    encodeBinary: (reply) => toBinary(desc.output, reply),
+    encodeJson: (reply) => JSON.stringify(messageToJson(desc.output, reply, baseTypeRegistry)),
+  };
+}
+
+function keyOf(name: string, context: CallContext): OperationKey {
+  operationNameOf(name);
+  return { service: context.service, tenant: context.principal.tenant, name };
+}
+
+function startOperation(engine: Engine): ServiceMethod<StartOperationRequest, Operation> {
+  return messageMethod(Operations.method.startOperation, async (request, context) => {
+    const start = readStartRequest(request, context, engine.clock.now());
+    const { operation, created } = await engine.start(start);
+    // A repeated request_id: the operation may be far along, so everything known of it is read.
+    if (!created) return projectOperation(await engine.detail(operation.record));
+    const { labels, request: payload } = start;
+    return projectOperation({ ...operation, labels, request: payload, checkpoint: null, attempts: [] });
+  });
+}
+
+function getOperation(engine: Engine): ServiceMethod<GetOperationRequest, Operation> {
+  return messageMethod(Operations.method.getOperation, async ({ name }, context) =>
+    projectOperation(await engine.detail(keyOf(name, context))),
+  );
+}
+
+function cancelOperation(engine: Engine): ServiceMethod<CancelOperationRequest, CancelOperationResponse> {
+  return messageMethod(Operations.method.cancelOperation, async (request, context) => {
+    const key = keyOf(request.name, context);
+    checkText("reason", request.reason, REASON_LENGTH_MAX);
+    const waitMs = request.wait === undefined ? 0 : millisecondsOf(request.wait, "wait");
+    const graceMs = request.grace === undefined ? null : readGrace(request.grace, "grace");
+    const { verdict, operation } = await engine.cancel({
+      key,
+      requestedBy: context.principal.id,
+      reason: request.reason,
+      origin: `native/${context.transport}`,
+      graceMs,
+      includeDeleted: true,
+    });
+    if (waitMs > 0 && !isDone(operation.record.state)) await waitForEnd(engine, key, waitMs, context);
+    return create(CancelOperationResponseSchema, {
+      verdict: projectVerdict(verdict),
+      operation: projectOperation(await engine.detail(key)),
+    });
+  });
+}
+
+/** The cancel itself is committed: whatever keeps the wait from being held must not turn it into an error. */
+async function waitForEnd(
+  engine: Engine,
+  key: OperationKey,
+  waitMs: number,
+  context: CallContext,
+): Promise<void> {
+  try {
+    const timeoutMs = waitTimeoutMs(waitMs, context);
+    await engine.wait(key, { timeoutMs, onCallerGone: (callback) => context.onCallerGone(callback) });
+  } catch (error) {
+    if (!(error instanceof RpcError) || error.isInternal) throw error;
+  }
+}
+
+function getReceipt(engine: Engine): ServiceMethod<GetReceiptRequest, Receipt> {
+  return messageMethod(Operations.method.getReceipt, async ({ name }, context) =>
+    projectReceipt(await engine.receipt(keyOf(name, context))),
+  );
+}

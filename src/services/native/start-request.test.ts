@@ -1,0 +1,166 @@
+// Every limit of a start request: the last value that is taken, and the first that is not.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { RpcError } from "../../base/rpc-error.ts";
+import { StartOperationRequestSchema } from "../../protocol/gen/belay/v1/operations_pb.ts";
+import { structValue } from "../../protocol/struct.ts";
+import type { CallContext } from "../method.ts";
+import { timestampOf } from "../wire-time.ts";
+import { readStartRequest } from "./start-request.ts";
+
+const NOW = 1_800_000_000_000_000;
+const SECOND = 1_000_000;
+
+const context: CallContext = {
+  requestId: "r",
+  principal: { id: "user:ada", tenant: "acme" },
+  service: "default",
+  transport: "rest",
+  deadlineMs: Number.POSITIVE_INFINITY,
+  onCallerGone: () => {},
+  setTrailer: () => {},
+};
+
+type Init = MessageInitShape<typeof StartOperationRequestSchema>;
+
+function read(init: Init): ReturnType<typeof readStartRequest> {
+  return readStartRequest(create(StartOperationRequestSchema, { type: "a.b", ...init }), context, NOW);
+}
+
+const letters = (count: number): string => "x".repeat(count);
+const labels = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, "v"]));
+
+function nested(depth: number): Init["payload"] {
+  let value = {};
+  for (let level = 1; level < depth; level++) value = { a: value };
+  return value;
+}
+
+const accepted: readonly [string, Init][] = [
+  ["the shortest request", {}],
+  ["a type of 63 characters", { type: letters(63) }],
+  ["a request id of 128 characters", { requestId: letters(128) }],
+  ["a description of 256 characters, counted as people count", { description: "🦀".repeat(256) }],
+  ["64 labels", { labels: labels(64) }],
+  ["a label key of 63 and a value of 63 characters", { labels: { [`a${letters(62)}`]: letters(63) } }],
+  ["a payload 100 levels deep", { payload: nested(100) }],
+  ["a payload of 10,000 elements", { payload: { list: Array.from({ length: 9999 }, () => 0) } }],
+  ["a payload of 256 KiB", { payload: { a: letters(262_144 - 8) } }],
+  ["a grace of 600 s", { cancelPolicy: { grace: { seconds: 600n } } }],
+  ["a grace of 0", { cancelPolicy: { grace: {} } }],
+  ["a deadline in a microsecond", { deadline: timestampOf(NOW + 1) }],
+  ["a deadline in 3650 days", { deadline: timestampOf(NOW + 3650 * 86_400 * SECOND) }],
+  ["a parent of three pairs", { parent: "projects/p/locations/l/things/t" }],
+];
+
+for (const [what, init] of accepted) {
+  test(`${what} is taken`, () => {
+    read(init);
+  });
+}
+
+const refused: readonly [string, Init, string, string?][] = [
+  ["no type", { type: "" }, "INVALID_FIELD", "type"],
+  ["a type of 64 characters", { type: letters(64) }, "INVALID_FIELD", "type"],
+  ["a type with a space", { type: "a b" }, "INVALID_FIELD", "type"],
+  ["a type with a trailing dot", { type: "a." }, "INVALID_FIELD", "type"],
+  ["a request id of 129 characters", { requestId: letters(129) }, "INVALID_FIELD", "request_id"],
+  ["a request id with a space", { requestId: "a b" }, "INVALID_FIELD", "request_id"],
+  ["a request id that is no ASCII", { requestId: "ä" }, "INVALID_FIELD", "request_id"],
+  ["a description of 257 characters", { description: letters(257) }, "INVALID_FIELD", "description"],
+  ["a description with a line feed", { description: "a\nb" }, "INVALID_FIELD", "description"],
+  ["65 labels", { labels: labels(65) }, "INVALID_FIELD", "labels"],
+  ["a label key that begins with a digit", { labels: { "1a": "" } }, "INVALID_FIELD", "labels"],
+  ["a label value of 64 characters", { labels: { a: letters(64) } }, "INVALID_FIELD", "labels.a"],
+  ["a label key __proto__", { labels: JSON.parse('{"__proto__": "x"}') }, "INVALID_FIELD", "labels"],
+  ["a payload 101 levels deep", { payload: nested(101) }, "PAYLOAD_TOO_DEEP"],
+  [
+    "a payload of 10,001 elements",
+    { payload: { list: Array.from({ length: 10_000 }, () => 0) } },
+    "PAYLOAD_TOO_MANY_KEYS",
+  ],
+  ["a payload one byte above 256 KiB", { payload: { a: letters(262_144 - 7) } }, "PAYLOAD_TOO_LARGE"],
+  // A protobuf client can send what JSON cannot carry.
+  ["a payload with NaN", { payload: { a: Number.NaN } }, "INVALID_FIELD", "payload"],
+  [
+    "a grace above 600 s",
+    { cancelPolicy: { grace: { seconds: 600n, nanos: 1 } } },
+    "INVALID_FIELD",
+    "cancel_policy.grace",
+  ],
+  ["a negative grace", { cancelPolicy: { grace: { seconds: -1n } } }, "INVALID_FIELD", "cancel_policy.grace"],
+  ["a deadline that is now", { deadline: timestampOf(NOW) }, "INVALID_FIELD", "deadline"],
+  [
+    "a deadline after 3650 days",
+    { deadline: timestampOf(NOW + 3651 * 86_400 * SECOND) },
+    "INVALID_FIELD",
+    "deadline",
+  ],
+  ["a parent of one segment", { parent: "projects" }, "INVALID_FIELD", "parent"],
+  ["a parent of four pairs", { parent: "a/b/c/d/e/f/g/h" }, "INVALID_FIELD", "parent"],
+  ["a parent with a line feed", { parent: "projects/a\nb" }, "INVALID_FIELD", "parent"],
+];
+
+for (const [what, init, reason, field] of refused) {
+  test(`${what} is refused with ${reason}`, () => {
+    assert.throws(
+      () => read(init),
+      (error) =>
+        error instanceof RpcError &&
+        error.reason === reason &&
+        (field === undefined || error.fieldViolations[0]?.field === field),
+    );
+  });
+}
+
+test("the request carries who asks, where it came in, and the payload as a Struct", () => {
+  const request = read({ payload: { pages: [1, 2] }, requestId: "r1", labels: { team: "a" } });
+  assert.deepEqual(
+    [request.service, request.tenant, request.createdBy, request.origin, request.method, request.metadata],
+    ["default", "acme", "user:ada", "native/rest", "belay.v1.StartOperation", null],
+  );
+  assert.deepEqual(request.request && structValue(request.request), { pages: [1, 2] });
+});
+
+test("an absent cancel policy leaves the type's own", () => {
+  const request = read({});
+  assert.equal("cancellable" in request || "graceMs" in request, false);
+  const chosen = read({ cancelPolicy: { cancellable: false, grace: { nanos: 1_500_000 } } });
+  assert.deepEqual([chosen.cancellable, chosen.graceMs], [false, 2]);
+});
+
+test("the digest does not depend on the order of keys, nor on the request id", () => {
+  const one = read({ requestId: "r1", payload: { a: 1, b: { c: 2, d: 3 } }, labels: { x: "1", y: "2" } });
+  const two = read({ requestId: "r2", payload: { b: { d: 3, c: 2 }, a: 1 }, labels: { y: "2", x: "1" } });
+  assert.equal(one.requestDigest, two.requestDigest);
+  assert.notEqual(one.requestDigest, "");
+});
+
+const base: Init = { requestId: "r" };
+const different: readonly Init[] = [
+  { type: "a.c" },
+  { payload: { a: 1 } },
+  { payload: { a: "1" } },
+  { payload: { a: [1] } },
+  { payload: { a: null } },
+  { labels: { a: "1" } },
+  { description: "d" },
+  { parent: "projects/p" },
+  { deadline: timestampOf(NOW + SECOND) },
+  { cancelPolicy: { cancellable: true } },
+  { cancelPolicy: { cancellable: false } },
+  { cancelPolicy: { grace: {} } },
+];
+
+test("every field that a caller gives changes the digest", () => {
+  const digests = [base, ...different.map((init) => ({ ...base, ...init }) as Init)].map(
+    (init) => read(init).requestDigest,
+  );
+  assert.equal(new Set(digests).size, digests.length);
+});
+
+test("without a request id no digest is made", () => {
+  assert.equal(read({ payload: { a: 1 } }).requestDigest, "");
+});
