@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs what the tests take from the system, if it is missing: curl (interop), gcc and strace (faults of the disk).
+# As root on Debian it installs them; else it names what is missing and fails.
+set -euo pipefail
+
+# command:package
+tools=(git:git curl:curl gcc:gcc strace:strace)
+packages=()
+for tool in "${tools[@]}"; do
+  command -v "${tool%%:*}" >/dev/null || packages+=("${tool##*:}")
+done
+# gcc without the C library's headers cannot compile.
+if [[ ! -e /usr/include/stdio.h ]]; then packages+=(libc6-dev); fi
+
+if [[ ${#packages[@]} -eq 0 ]]; then exit 0; fi
+if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
+  echo "the tests need these packages: ${packages[*]}" >&2
+  exit 1
+fi
+echo "installing ${packages[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null

@@ -1,0 +1,192 @@
+// `npm test` and `npm run test:full` (--full): runs the steps of testing/test-steps.ts, shows each with its time, and ends with
+// the plain line `N passed, N failed`. For developers: `npm test -- --only units,tidy`, or `npm test -- <test files>`.
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type FileResult, killRunningFiles, runTestFile, type TestFailure } from "./testing/run-test-file.ts";
+import { type CommandStep, type FolderStep, testSteps } from "./testing/test-steps.ts";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const isCi = process.env["CI"] === "true";
+
+interface StepResult {
+  name: string;
+  passed: number;
+  skipped: number;
+  failed: number;
+  durationMs: number;
+}
+
+function seconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`;
+}
+
+function indent(text: string): string {
+  return text === "" ? "" : `${text.replace(/^/gm, "      ")}\n`;
+}
+
+function printFailure(where: string, failure: TestFailure): void {
+  process.stdout.write(`\n    FAILED ${where}: ${failure.title}\n${indent(failure.detail)}`);
+}
+
+/** Runs the command; its output is shown only if it fails. */
+function runCommand(step: CommandStep): Omit<StepResult, "durationMs"> {
+  const [command, ...args] = step.command;
+  const path = `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`;
+  const env = { ...process.env, PATH: path };
+  const result = spawnSync(command, args, {
+    cwd: root,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const failed = result.status === 0 ? 0 : 1;
+  if (failed) {
+    const detail = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`.trim();
+    printFailure(step.command.join(" "), { title: `exit code ${result.status}`, detail });
+  }
+  return { name: step.name, passed: 1 - failed, skipped: 0, failed };
+}
+
+function printFile(result: FileResult): void {
+  const mark = result.failures.length > 0 ? "FAIL" : "ok  ";
+  const tests = String(result.passed).padStart(4);
+  console.log(`  ${mark} ${tests}  ${seconds(result.durationMs).padStart(7)}  ${result.file}`);
+  for (const note of result.notes) console.log(`                     ${note}`);
+  for (const failure of result.failures) printFailure(result.file, failure);
+  for (const title of result.skipped) console.log(`    skipped: ${title}`);
+  if (result.output !== "") console.log(`\n    what ${result.file} printed:\n${indent(result.output)}`);
+}
+
+interface FilePlan {
+  concurrency: number;
+  timeoutMs: number;
+}
+
+/** Runs the files, `concurrency` at a time, and prints each as it ends. */
+async function runFiles(
+  name: string,
+  files: readonly string[],
+  plan: FilePlan,
+): Promise<Omit<StepResult, "durationMs">> {
+  const total = { name, passed: 0, skipped: 0, failed: 0 };
+  const queue = [...files];
+  const lane = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const result = await runTestFile(file, { cwd: root, timeoutMs: plan.timeoutMs });
+      printFile(result);
+      total.passed += result.passed;
+      total.skipped += result.skipped.length;
+      total.failed += result.failures.length;
+    }
+  };
+  await Promise.all(Array.from({ length: plan.concurrency }, lane));
+  return total;
+}
+
+function filePlan(step: FolderStep, isLong: boolean): FilePlan {
+  const minutes = isLong ? (step.longFileMinutes ?? 15) : (step.fileMinutes ?? 2);
+  return { concurrency: isLong ? 1 : (step.concurrency ?? 2), timeoutMs: minutes * 60_000 };
+}
+
+function testFiles(folder: string): string[] {
+  return globSync(`${folder}/**/*.test.ts`, { cwd: root, exclude: ["**/node_modules/**"] }).sort();
+}
+
+async function runFolder(step: FolderStep, isFull: boolean): Promise<Omit<StepResult, "durationMs">> {
+  const files = testFiles(step.folder).filter((file) => file.endsWith(".long.test.ts") === isFull);
+  const failed = (title: string, detail: string): Omit<StepResult, "durationMs"> => {
+    printFailure(step.folder, { title, detail });
+    return { name: step.name, passed: 0, skipped: 0, failed: 1 };
+  };
+  if (files.length === 0) return failed(`no ${isFull ? "*.long.test.ts" : "*.test.ts"} file is there`, "");
+  if (step.installs) {
+    const args = [join(root, "scripts/setup.js"), step.folder];
+    const install = spawnSync(process.execPath, args, {
+      encoding: "utf8",
+      stdio: ["ignore", "inherit", "pipe"],
+    });
+    if (install.status !== 0) return failed("its dependencies could not be installed", install.stderr.trim());
+  }
+  return runFiles(step.name, files, filePlan(step, isFull));
+}
+
+async function timed(
+  run: () => Omit<StepResult, "durationMs"> | Promise<Omit<StepResult, "durationMs">>,
+): Promise<StepResult> {
+  const begin = performance.now();
+  return { ...(await run()), durationMs: performance.now() - begin };
+}
+
+/** The steps of this run: all, or those that `--only` names; the full run takes those with long tests. */
+function selectSteps(only: string | undefined, isFull: boolean): typeof testSteps {
+  const names = only?.split(",").map((name) => name.trim());
+  const known = testSteps.map((step) => step.name);
+  for (const name of names ?? []) {
+    if (!known.includes(name))
+      throw new TypeError(`there is no step ${name}; the steps are: ${known.join(", ")}`);
+  }
+  const chosen = testSteps.filter((step) => names?.includes(step.name) ?? true);
+  return isFull ? chosen.filter((step) => step.kind === "folder" && step.long) : chosen;
+}
+
+async function runSteps(only: string | undefined, isFull: boolean): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  for (const step of selectSteps(only, isFull)) {
+    console.log(`\n== ${step.name}`);
+    const result = await timed(() => (step.kind === "command" ? runCommand(step) : runFolder(step, isFull)));
+    results.push(result);
+  }
+  return results;
+}
+
+/** Runs the named files, long or not. */
+async function runNamed(files: readonly string[]): Promise<StepResult[]> {
+  const paths = files.map((file) => relative(root, resolve(process.env["INIT_CWD"] ?? process.cwd(), file)));
+  const missing = paths.find((path) => !existsSync(join(root, path)));
+  if (missing !== undefined) throw new TypeError(`there is no test file ${missing}`);
+  return [await timed(() => runFiles("named files", paths, { concurrency: 1, timeoutMs: 30 * 60_000 }))];
+}
+
+function printSummary(results: readonly StepResult[]): void {
+  const sum = (pick: (result: StepResult) => number): number =>
+    results.reduce((total, result) => total + pick(result), 0);
+  console.log("");
+  for (const { name, passed, skipped, failed, durationMs } of results) {
+    const notes = `${skipped > 0 ? `, ${skipped} skipped` : ""}${failed > 0 ? `, ${failed} FAILED` : ""}`;
+    console.log(`${seconds(durationMs).padStart(9)}  ${name}: ${passed} passed${notes}`);
+  }
+  console.log(`${seconds(sum((result) => result.durationMs)).padStart(9)}  in all`);
+  const skipped = sum((result) => result.skipped);
+  if (skipped > 0 && isCi)
+    console.log(`${skipped} skipped tests count as failed: CI has what they need, or must get it`);
+  const failed = sum((result) => result.failed) + (isCi ? skipped : 0);
+  const passed = sum((result) => result.passed);
+  if (failed > 0 || passed === 0) process.exitCode = 1;
+  console.log(`\n${passed} passed, ${failed} failed`);
+}
+
+async function main(): Promise<void> {
+  const options = { full: { type: "boolean", default: false }, only: { type: "string" } } as const;
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  printSummary(
+    positionals.length > 0 ? await runNamed(positionals) : await runSteps(values.only, values.full),
+  );
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    killRunningFiles();
+    process.exit(1);
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

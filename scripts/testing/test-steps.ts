@@ -1,0 +1,49 @@
+// The one table of what `npm test` and `npm run test:full` run, in order. `npm test` runs every step; the full run adds
+// the *.long.test.ts files, and runs nothing twice.
+
+/** A command that counts as one test. */
+export interface CommandStep {
+  kind: "command";
+  name: string;
+  command: readonly [string, ...string[]];
+  /** A folder with a lock file of its own, which is installed first. */
+  installs?: string;
+}
+
+/** A folder of test files, `*.test.ts` at any depth. Without a file it fails. */
+export interface FolderStep {
+  kind: "folder";
+  name: string;
+  folder: string;
+  /** A folder with a lock file of its own, which is installed first. */
+  installs?: string;
+  /** True if the folder must have *.long.test.ts files for the full run. */
+  long?: boolean;
+  /** Test files that run side by side; 2 unless said otherwise. */
+  concurrency?: number;
+  /** The limit of one file, in minutes; 2 unless said otherwise. */
+  fileMinutes?: number;
+  /** The limit of one *.long.test.ts file, in minutes; 15 unless said otherwise. */
+  longFileMinutes?: number;
+}
+
+export type TestStep = CommandStep | FolderStep;
+
+export const testSteps: readonly TestStep[] = [
+  { kind: "command", name: "lint", command: ["biome", "check", "--error-on-warnings", "."] },
+  { kind: "command", name: "types", command: ["tsc", "-p", "tsconfig.json"], installs: "tests/interop" },
+  { kind: "command", name: "build-types", command: ["tsc", "-p", "tsconfig.build.json", "--noEmit"] },
+  { kind: "folder", name: "tidy", folder: "tests/tidy" },
+  { kind: "folder", name: "units", folder: "src" },
+  { kind: "folder", name: "conformance", folder: "tests/conformance" },
+  { kind: "folder", name: "transcripts", folder: "tests/transcripts" },
+  { kind: "folder", name: "search", folder: "tests/simulation", fileMinutes: 4, long: true },
+  // A mutant runs tests of its own on a copy: one at a time, so that they are not slowed into failing.
+  { kind: "folder", name: "mutants", folder: "tests/mutants", concurrency: 1, fileMinutes: 5, long: true },
+  { kind: "folder", name: "interop", folder: "tests/interop", installs: "tests/interop" },
+  { kind: "folder", name: "cli", folder: "tests/cli" },
+  { kind: "folder", name: "examples", folder: "examples" },
+  // Faults watch the clock, so nothing runs beside them.
+  { kind: "folder", name: "faults", folder: "tests/faults", concurrency: 1, fileMinutes: 3, long: true },
+  { kind: "folder", name: "packaging", folder: "tests/packaging", long: true },
+];

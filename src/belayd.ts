@@ -1,0 +1,26 @@
+// The package's main export: what most programs need of the client, the worker and the server.
+
+export {
+  BelayClient,
+  BelayError,
+  type CancelOptions,
+  type CancelResult,
+  connect,
+  type ListOptions,
+  type Operation,
+  OperationHandle,
+  type OperationPage,
+  type Receipt,
+  responseJson,
+  type StartOptions,
+  State,
+  type WaitOptions,
+} from "./client/client.ts";
+export { createServer } from "./server/server.ts";
+export {
+  defineOperation,
+  type JsonObject,
+  type OperationContext,
+  type OperationDefinition,
+  RetryableError,
+} from "./worker/worker.ts";

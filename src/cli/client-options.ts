@@ -1,0 +1,29 @@
+// The options of the commands that talk to a server, and the connection that they open.
+import { type Command, Option } from "commander";
+import { type BelayClient, connect } from "../client/client.ts";
+
+/** The options of every command that talks to a server. */
+export interface ClientOptions {
+  server: string;
+  json?: true;
+}
+
+/** Adds `--server` and `--json`. */
+export function addClientOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--server <address>", "where the server listens")
+        .env("BELAY_SERVER")
+        .default("127.0.0.1:8080"),
+    )
+    .option("--json", "print JSON instead of a table");
+}
+
+/** Connects for the time of a command. */
+export async function withClient<Result>(
+  options: ClientOptions,
+  use: (client: BelayClient) => Promise<Result>,
+): Promise<Result> {
+  using client = connect(options.server);
+  return await use(client);
+}

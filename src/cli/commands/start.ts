@@ -1,0 +1,93 @@
+// belay start: starts an operation and prints its name.
+import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { type Command, Option } from "commander";
+import { wallClockInstant } from "../../base/clock.ts";
+import { operationToJson } from "../../client/operation-json.ts";
+import { addClientOptions, type ClientOptions, withClient } from "../client-options.ts";
+import { addExamples, durationOption, keyValueOption, parseJsonObject } from "../command-options.ts";
+import { CliError } from "../exit-codes.ts";
+import { printJson, printLine } from "../output.ts";
+import { outcomeExitCode, showWait } from "../show-wait.ts";
+
+interface StartOptions extends ClientOptions {
+  payload?: string;
+  payloadFile?: string;
+  label?: Record<string, string>;
+  description?: string;
+  requestId?: string;
+  parent?: string;
+  deadline?: number;
+  grace?: number;
+  cancellable: boolean;
+  wait?: true;
+}
+
+/** Defines `belay start`. */
+export function defineStart(command: Command): void {
+  command
+    .description("Starts an operation and prints its name, once it is stored durably.")
+    .argument("<type>", "the operation type, for instance ocr.recognize")
+    .addOption(new Option("--payload <json>", "the handler's input, a JSON object").conflicts("payloadFile"))
+    .option("--payload-file <file>", "read the payload from a file; - for standard input")
+    .option("--label <key=value>", "a label; repeatable", keyValueOption)
+    .option("--description <text>", "what it is for, 0-256 characters")
+    .option("--request-id <id>", "makes the start idempotent: the same id answers the same operation")
+    .option("--parent <parent>", "the collection's parent, for instance projects/p/locations/l")
+    .option("--deadline <duration>", "fail the operation if it is not done by then", durationOption)
+    .option("--grace <duration>", "how long the handler may take to stop after a cancel", durationOption)
+    .option("--no-cancellable", "refuse to cancel this operation")
+    .option("--wait", "wait until it is done, like belay wait");
+  addClientOptions(command);
+  addExamples(command, [
+    "belay start exec.hello --wait",
+    `NAME=$(belay start exec.nap --label team=ops --description "a long one")`,
+    `echo '{"pages": 3}' | belay start exec.hello --payload-file - --request-id hello-1`,
+  ]);
+  command.action(startOperation);
+}
+
+async function startOperation(type: string, options: StartOptions): Promise<void> {
+  const payload = await readPayload(options);
+  await withClient(options, async (client) => {
+    const operation = await client.start(type, {
+      ...(payload && { payload }),
+      ...(options.label && { labels: options.label }),
+      ...(options.description !== undefined && { description: options.description }),
+      ...(options.requestId !== undefined && { requestId: options.requestId }),
+      ...(options.parent !== undefined && { parent: options.parent }),
+      ...(options.deadline !== undefined && { deadline: fromNow(options.deadline) }),
+      ...(options.grace !== undefined && { graceMs: options.grace }),
+      ...(!options.cancellable && { cancellable: false }),
+    });
+    if (options.wait) {
+      const ended = await showWait(client, operation.name, {
+        timeoutMs: undefined,
+        json: options.json ?? false,
+      });
+      process.exitCode = outcomeExitCode(ended);
+    } else if (options.json) {
+      printJson(operationToJson(await operation.get()));
+    } else {
+      printLine(operation.name);
+    }
+  });
+}
+
+async function readPayload(options: StartOptions): Promise<JsonObject | undefined> {
+  const { payload, payloadFile } = options;
+  if (payload !== undefined) return parseJsonObject(payload, "--payload");
+  if (payloadFile === undefined) return undefined;
+  if (payloadFile === "-") return parseJsonObject(await text(process.stdin), "standard input");
+  try {
+    return parseJsonObject(readFileSync(payloadFile, "utf8"), payloadFile);
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new CliError(`cannot read the payload: ${error.message}`);
+  }
+}
+
+function fromNow(durationMs: number): Date {
+  return new Date(wallClockInstant() / 1000 + durationMs);
+}

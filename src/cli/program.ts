@@ -1,0 +1,114 @@
+// The table of commands. Only the module of the command that is called is loaded: `belay get` never loads the server.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { printError, tolerateClosedPipes } from "./output.ts";
+
+/** What a program that embeds `belay serve` (npm start) wants to be told. */
+export interface CliHooks {
+  /** The server answers. `url` is where. */
+  serving?(server: { url: string; operationTypes: readonly string[] }): void;
+}
+
+interface CommandEntry {
+  name: string;
+  summary: string;
+  load(): Promise<(command: Command, hooks: CliHooks) => void>;
+}
+
+/** Every command, in the order of the help. */
+export const commandEntries: readonly CommandEntry[] = [
+  {
+    name: "serve",
+    summary: "run the server with its store and a worker",
+    load: async () => (await import("./commands/serve.ts")).defineServe,
+  },
+  {
+    name: "start",
+    summary: "start an operation",
+    load: async () => (await import("./commands/start.ts")).defineStart,
+  },
+  {
+    name: "get",
+    summary: "show an operation",
+    load: async () => (await import("./commands/get.ts")).defineGet,
+  },
+  {
+    name: "list",
+    summary: "list operations",
+    load: async () => (await import("./commands/list.ts")).defineList,
+  },
+  {
+    name: "wait",
+    summary: "wait until an operation is done",
+    load: async () => (await import("./commands/wait.ts")).defineWait,
+  },
+  {
+    name: "cancel",
+    summary: "cancel an operation",
+    load: async () => (await import("./commands/cancel.ts")).defineCancel,
+  },
+  {
+    name: "receipt",
+    summary: "show the record of a cancel",
+    load: async () => (await import("./commands/receipt.ts")).defineReceipt,
+  },
+  {
+    name: "delete",
+    summary: "hide an operation from clients",
+    load: async () => (await import("./commands/delete.ts")).defineDelete,
+  },
+  {
+    name: "backup",
+    summary: "copy the database while the server runs",
+    load: async () => (await import("./commands/backup.ts")).defineBackup,
+  },
+];
+
+/** Makes the program with the definitions of the commands that `isWanted` names; the others have their summary only. */
+export async function createProgram(
+  isWanted: (name: string) => boolean,
+  hooks: CliHooks = {},
+): Promise<Command> {
+  const program = new Command("belay")
+    .description("Belay: long-running operations whose cancel really stops the work.")
+    .version(packageVersion(), "--version", "print the version")
+    .helpOption("--help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .addHelpText("after", "\nbelay <command> --help shows a command's options and examples.")
+    .exitOverride()
+    .configureOutput({ outputError: (text) => printError(text.replace(/^error: /, "")) });
+  for (const { name, summary, load } of commandEntries) {
+    const command = program.command(name).summary(summary);
+    if (isWanted(name)) (await load())(command, hooks);
+  }
+  return program;
+}
+
+/**
+ * Runs a command line (without node and script). Sets `process.exitCode`; errors are one line on standard error.
+ * The process ends by itself when the command is over.
+ */
+export async function runCli(argv: readonly string[], hooks: CliHooks = {}): Promise<void> {
+  tolerateClosedPipes();
+  try {
+    const called = argv.filter((word) => !word.startsWith("-"));
+    const verb = called[0] === "help" ? called[1] : called[0];
+    const program = await createProgram((name) => name === verb, hooks);
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+/** Tells the error and answers the exit code. Commander has told its own errors already. */
+function report(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.OK : exitCodes.ERROR;
+  printError(error instanceof Error ? error.message : String(error));
+  return exitCodeOf(error);
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,77 @@
+// Engine, server and worker over an open store, started in the one right order. Loaded while the store opens.
+import { join } from "node:path";
+import type { Logger } from "../base/logger.ts";
+import { Engine } from "../engine/engine.ts";
+import type { Store } from "../engine/store.ts";
+import { type BelayServer, createServer } from "../server/server.ts";
+import { createInProcessConnection } from "../services/worker/in-process-connection.ts";
+import type { OperationDefinition } from "../worker/define-operation.ts";
+import { policyOf } from "../worker/operation-policy.ts";
+import { createWorker, reapProcesses, type Worker } from "../worker/worker.ts";
+import { CliError } from "./exit-codes.ts";
+
+export interface PartsOptions {
+  store: Store;
+  operations: readonly OperationDefinition[];
+  logger: Logger;
+  host: string;
+  port: number;
+  /** The data folder. */
+  data: string;
+  slots: number | undefined;
+}
+
+/** A server that answers. Disposing it stops worker, server and engine, in this order; the store stays open. */
+export interface ServerParts extends AsyncDisposable {
+  address: { host: string; port: number };
+  worker: Worker;
+}
+
+/** How long calls in flight may take to be answered when the server stops. */
+const CALLS_GRACE_MS = 5_000;
+
+/** Starts the parts. Throws a CliError when the address cannot be had. */
+export async function startParts(options: PartsOptions): Promise<ServerParts> {
+  const { store, operations, logger, host, port, data } = options;
+  await using stack = new AsyncDisposableStack();
+  const engine = stack.adopt(new Engine({ store, logger }), (made) => made.close());
+  for (const operation of operations) engine.registerType(operation.type, policyOf(operation));
+
+  // Before anything is concluded from the end of a former life, what it left running is ended.
+  const processFolder = join(data, "processes");
+  const remaining = await reapProcesses(processFolder);
+  await engine.settleFormerSessions(remaining.map(({ operation }) => operation));
+
+  const server = createServer({ engine, logger, host, port });
+  const address = await listen(server, options);
+  stack.defer(() => server.close({ graceMs: CALLS_GRACE_MS }));
+  const worker = stack.use(
+    createWorker({
+      connection: createInProcessConnection(engine),
+      operations,
+      processFolder,
+      logger,
+      ...(options.slots !== undefined && { slots: options.slots }),
+    }),
+  );
+  await worker.start();
+  engine.startMaintenance();
+  const started = stack.move();
+  return { address, worker, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
+async function listen(
+  server: BelayServer,
+  { host, port }: { host: string; port: number },
+): Promise<{ host: string; port: number }> {
+  try {
+    return await server.listen();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EADDRINUSE") throw new CliError(`port ${port} on ${host} is in use; --port takes another`);
+    if (code === "EACCES") throw new CliError(`port ${port} on ${host} may not be used by this user`);
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+      throw new CliError(`host ${host} is not an address of this machine`);
+    throw error;
+  }
+}

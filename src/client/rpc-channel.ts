@@ -1,0 +1,86 @@
+// One gRPC connection: unary calls of protobuf-es methods with a deadline and an AbortSignal. No retries here.
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { wallClockInstant } from "../base/clock.ts";
+import { formatServerAddress, parseServerAddress } from "./server-address.ts";
+import { fromServiceError } from "./service-error.ts";
+
+/** A stored operation is at most 1 MiB and a List page 2 MiB; the rest is room for both to grow. */
+const MESSAGE_MAX_BYTES = 16 * 1024 * 1024;
+
+/** Messages within messages: JSON 100 levels deep takes 200, and an Operation holds it. */
+const RECURSION_MAX = 256;
+
+const emptyReply: ServiceError = Object.assign(new Error("the call ended without a reply"), {
+  code: status.INTERNAL,
+  details: "the call ended without a reply",
+  metadata: new Metadata(),
+});
+
+export interface RpcCallOptions {
+  /** The call's deadline, in milliseconds from now. */
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** A lazily connected channel to one server. */
+export class RpcChannel {
+  /** `host:port`, for messages. */
+  readonly address: string;
+  readonly #client: Client;
+
+  constructor(text: string) {
+    this.address = formatServerAddress(parseServerAddress(text));
+    this.#client = new Client(this.address, credentials.createInsecure(), {
+      "grpc.max_receive_message_length": MESSAGE_MAX_BYTES,
+      // A proxy of the environment is for the web: it could not reach this machine's own loopback.
+      "grpc.enable_http_proxy": 0,
+    });
+  }
+
+  /** Calls once. Rejects with a BelayError, or with the signal's reason. */
+  call<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageInitShape<Input>,
+    options: RpcCallOptions,
+  ): Promise<MessageShape<Output>> {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const call = this.#client.makeUnaryRequest(
+        `/${method.parent.typeName}/${method.name}`,
+        (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
+        (bytes: Buffer) => fromBinary(method.output, bytes, { recursionLimit: RECURSION_MAX }),
+        create(method.input, request),
+        new Metadata(),
+        // grpc-js compares a deadline with the wall clock at once and then counts down.
+        { deadline: new Date(wallClockInstant() / 1000 + options.timeoutMs) },
+        (error: ServiceError | null, reply?: MessageShape<Output>) => {
+          signal?.removeEventListener("abort", onAbort);
+          // A reply that won the race against the abort is told: what it says was done, was done.
+          if (reply) resolve(reply);
+          else if (signal?.aborted) reject(signal.reason);
+          else reject(fromServiceError(error ?? emptyReply, this.address));
+        },
+      );
+      const onAbort = (): void => call.cancel();
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Closes the connection; calls in flight fail. */
+  close(): void {
+    this.#client.close();
+  }
+}

@@ -1,0 +1,59 @@
+// Errors of gRPC calls, read into BelayErrors: the code, and reason and metadata of google.rpc.ErrorInfo.
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { type ServiceError, type StatusObject, status } from "@grpc/grpc-js";
+import { statusCodeName } from "../base/status-code.ts";
+import { ErrorInfoSchema } from "../protocol/gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "../protocol/gen/google/rpc/status_pb.ts";
+import { BelayError } from "./belay-error.ts";
+
+const DETAILS_KEY = "grpc-status-details-bin";
+
+/** Turns the error of a gRPC call to `address` into a BelayError. */
+export function fromServiceError(error: ServiceError, address: string): BelayError {
+  const { reason, metadata } = errorInfo(error);
+  const text = error.details || error.message;
+  const fields = { reason, metadata, cause: error };
+  if (reason === "") {
+    // CANCELLED without a reason: the peer reset the stream, as one that is shutting down does. A caller's own abort
+    // never comes here.
+    if (error.code === status.CANCELLED || error.code === status.UNAVAILABLE) {
+      const problem = error.code === status.CANCELLED ? CLOSED : connectProblem(text);
+      return new BelayError(`cannot reach ${address}: ${problem}`, { ...fields, code: "UNAVAILABLE" });
+    }
+    if (error.code === status.DEADLINE_EXCEEDED) {
+      return new BelayError(`no answer from ${address} in time`, { ...fields, code: "DEADLINE_EXCEEDED" });
+    }
+  }
+  return new BelayError(text, { ...fields, code: statusCodeName(error.code) });
+}
+
+const CLOSED = "the connection was closed";
+
+/** The ErrorInfo of a status, if there is one; a detail that does not decode says nothing. */
+function errorInfo(error: StatusObject): { reason: string; metadata: Record<string, string> } {
+  const [bytes] = error.metadata?.get(DETAILS_KEY) ?? [];
+  if (Buffer.isBuffer(bytes)) {
+    try {
+      for (const detail of fromBinary(StatusSchema, bytes).details) {
+        const found = anyUnpack(detail, ErrorInfoSchema);
+        if (found) return { reason: found.reason, metadata: found.metadata };
+      }
+    } catch {
+      // Not a google.rpc.Status: the plain code and message stand.
+    }
+  }
+  return { reason: "", metadata: {} };
+}
+
+/** What went wrong, from grpc-js's long text ("No connection established. Last error: connect ECONNREFUSED ..."). */
+function connectProblem(text: string): string {
+  const known: readonly (readonly [RegExp, string])[] = [
+    [/ECONNREFUSED/, "connection refused (is belay serve running there?)"],
+    [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, "the host name is not known"],
+    [/ECONNRESET|ECONNABORTED|EPIPE|Connection dropped|socket hang up/, CLOSED],
+    [/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/, "the host does not answer"],
+  ];
+  for (const [pattern, problem] of known) if (pattern.test(text)) return problem;
+  return text;
+}

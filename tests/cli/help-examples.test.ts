@@ -1,0 +1,72 @@
+// Every example of every command's help, in the order of the help, in one shell: what a newcomer would type.
+// The first example of serve is the server of all the others.
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { commandExamples } from "../../src/cli/command-options.ts";
+import { commandEntries, createProgram } from "../../src/cli/program.ts";
+import { BelayProcess, belayCommand, temporaryFolder } from "./belay-process.ts";
+
+/** A folder for PATH with a `belay` in it. */
+function belayOnPath(t: TestContext): string {
+  const folder = join(temporaryFolder(t), "bin");
+  mkdirSync(folder);
+  const quoted = belayCommand.map((word) => `'${word}'`).join(" ");
+  writeFileSync(join(folder, "belay"), `#!/bin/sh\nexec ${quoted} "$@"\n`);
+  chmodSync(join(folder, "belay"), 0o755);
+  const { PATH } = process.env;
+  return `${folder}:${PATH}`;
+}
+
+function startExample(
+  t: TestContext,
+  line: string,
+  options: { cwd: string; env: Record<string, string> },
+): BelayProcess {
+  const shell = new BelayProcess(["bash", "-c", `exec ${line}`], options);
+  t.after(async () => {
+    shell.child.kill("SIGKILL");
+    await shell.end();
+  });
+  return shell;
+}
+
+test("every example in every help runs, in order", async (t) => {
+  const program = await createProgram(() => true);
+  const cwd = temporaryFolder(t);
+  const PATH = belayOnPath(t);
+  const examples = commandEntries.map(({ name }) => {
+    const command = program.commands.find((candidate) => candidate.name() === name)!;
+    return { name, lines: commandExamples(command) };
+  });
+  for (const { name, lines } of examples) assert.ok(lines.length > 0, `belay ${name} has no example`);
+
+  const [serve, ...others] = examples;
+  assert.equal(serve!.name, "serve");
+  const [first, ...more] = serve!.lines;
+  const server = startExample(t, first!, { cwd, env: { PATH, BELAY_PORT: "0" } });
+  const [, address = ""] = await server.says("stdout", /serving on http:\/\/(\S+) /);
+
+  await t.test("belay serve", async () => {
+    for (const line of more) {
+      const other = startExample(t, line, { cwd, env: { PATH } });
+      await other.says("stdout", /serving on /);
+      other.child.kill("SIGTERM");
+      assert.equal((await other.end()).code, 0, line);
+    }
+  });
+
+  // One shell runs them all, so that NAME=... of one example is there in the next. It tells each exit code.
+  const lines = others.flatMap((command) => command.lines);
+  const script = lines.map((line, index) => `${line}\necho "example ${index} exited with $?" >&2`).join("\n");
+  const shell = await new BelayProcess(["bash", "-c", script], {
+    cwd,
+    env: { PATH, BELAY_SERVER: address },
+  }).end();
+  for (const [index, line] of lines.entries()) {
+    await t.test(line, () => {
+      assert.match(shell.stderr, new RegExp(`^example ${index} exited with 0$`, "m"), shell.stderr);
+    });
+  }
+});
