@@ -1,0 +1,95 @@
+// For the examples' tests: a real worker for their operations, with a hand-written server end that gives it one
+// operation and writes down what it reports. Only the package's public subpath is used, as in a project of one's own.
+import { EventEmitter, once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  createWorker,
+  type JsonObject,
+  type OperationDefinition,
+  type WorkerConnection,
+} from "belayd/worker";
+import { pino } from "pino";
+
+type Listener = Parameters<WorkerConnection["open"]>[1];
+type Session = Awaited<ReturnType<WorkerConnection["open"]>>;
+type Assignment = Parameters<Listener["assigned"]>[0];
+
+/** What a worker says. */
+export type Report = Parameters<Session["report"]>[0];
+
+const ends: readonly Report["type"][] = ["complete", "fail", "stopped", "release"];
+
+/** A worker with one operation. Dispose of it. */
+export class ExampleRun implements AsyncDisposable {
+  readonly reports: Report[] = [];
+  readonly #news = new EventEmitter();
+  readonly #key = { service: "default", tenant: "default", name: "operations/example", leaseToken: 1 };
+  #listener: Listener | undefined;
+  #close: () => Promise<void> = async () => {};
+
+  /** Starts an operation of one of the types. */
+  async start(
+    operations: readonly OperationDefinition[],
+    rest: Pick<Assignment, "type" | "input">,
+  ): Promise<void> {
+    const processFolder = await mkdtemp(join(tmpdir(), "belay-example-"));
+    const worker = createWorker({
+      connection: { open: async (_hello, listener) => this.#open(listener) },
+      operations,
+      processFolder,
+      logger: pino({ level: "silent" }),
+    });
+    this.#close = async () => {
+      await worker.close();
+      await rm(processFolder, { recursive: true });
+    };
+    await worker.start();
+    const limits = { deadlineMs: null, attemptTimeoutMs: 60_000, killMs: 2_000 };
+    const attempt = { attempt: 1, maxAttempts: 1, createdBy: "test", checkpoint: null };
+    this.#listener?.assigned({ ...this.#key, ...attempt, ...limits, ...rest });
+  }
+
+  cancel(graceMs: number): void {
+    const why = { cause: "cancel", reason: "enough", requestedBy: "test" } as const;
+    this.#listener?.cancelRequested({ ...this.#key, ...why, graceMs, deadlineMs: graceMs + 2_000 });
+  }
+
+  /** The first report of a type, come or to come. */
+  async reported<T extends Report["type"]>(type: T): Promise<Extract<Report, { type: T }>> {
+    for (;;) {
+      const found = this.reports.find(
+        (report): report is Extract<Report, { type: T }> => report.type === type,
+      );
+      if (found) return found;
+      const end = this.reports.find((report) => ends.includes(report.type));
+      if (end) throw new Error(`ended without ${type}: ${JSON.stringify(end)}`);
+      await once(this.#news, "report");
+    }
+  }
+
+  /** The last checkpoint so far. */
+  get checkpoint(): JsonObject | undefined {
+    return this.reports.findLast((report) => report.type === "checkpoint")?.checkpoint;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+  }
+
+  #open(listener: Listener): Session {
+    this.#listener = listener;
+    return {
+      id: "session",
+      report: async (report) => {
+        this.reports.push(report);
+        this.#news.emit("report");
+        return "accepted";
+      },
+      slotFreed: () => {},
+      drain: () => {},
+      close: async () => {},
+    };
+  }
+}

@@ -1,0 +1,32 @@
+// ocr.recognize as the worker runs it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ExampleRun } from "../example-worker.fixture.ts";
+import { operations } from "./operations.ts";
+
+test("a cancel in the middle of a page stops ocr.recognize within 2 s, and the pages done are kept", async () => {
+  await using run = new ExampleRun();
+  await run.start(operations, { type: "ocr.recognize", input: { document: "letter" } });
+  await run.reported("checkpoint");
+  const cancelledAt = performance.now();
+  run.cancel(5_000);
+  const { abortCaused, evidence, mechanism } = await run.reported("fail");
+  const tookMs = performance.now() - cancelledAt;
+  assert.deepEqual(
+    { abortCaused, evidence, mechanism },
+    { abortCaused: true, evidence: "HANDLER_STOPPED", mechanism: "SIGNAL" },
+  );
+  assert.ok(tookMs < 2_000, `took ${tookMs} ms`);
+  const { pages } = run.checkpoint as { pages: { page: number; text: string }[] };
+  assert.equal(pages[0]?.page, 1);
+  assert.match(pages[0].text, /^Dear Nora,\n/);
+  assert.ok(pages.length < 10);
+});
+
+test("ocr.recognize of a document that is not there fails with NOT_FOUND", async () => {
+  await using run = new ExampleRun();
+  await run.start(operations, { type: "ocr.recognize", input: { document: "diary" } });
+  const { error, retryable } = await run.reported("fail");
+  assert.deepEqual(error, { code: 5, message: 'there is no document "diary"; there are: letter, notice' });
+  assert.equal(retryable, false);
+});
