@@ -1,0 +1,274 @@
+// The Belay side of the benchmarks: a whole server in a temporary folder, with handlers made for measuring, that
+// answers the suite's questions over IPC.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monotonicNs } from "../src/base/clock.ts";
+import { makeId } from "../src/base/ids.ts";
+import { createLogger } from "../src/base/logger.ts";
+import { delay } from "../src/base/timers.ts";
+import type { StartCommand } from "../src/engine/commands.ts";
+import { Engine, type StartRequest } from "../src/engine/engine.ts";
+import type { StoredOperation } from "../src/engine/operation.ts";
+import { createServer } from "../src/server/server.ts";
+import { operationBinary } from "../src/services/google/projection.ts";
+import { createInProcessConnection } from "../src/services/worker/in-process-connection.ts";
+import { SqliteStore } from "../src/stores/sqlite/sqlite-store.ts";
+import { policyOf } from "../src/worker/operation-policy.ts";
+import { createWorker, defineOperation, type OperationDefinition } from "../src/worker/worker.ts";
+import { answerParent, tellReady } from "./child.ts";
+import { percentile } from "./measurement.ts";
+
+/** What a started server tells. */
+export interface Belay {
+  address: string;
+}
+
+type Question =
+  | { ask: "doneOperation" | "parkedOperation" | "aborts" | "memory" | "release" }
+  | {
+      ask: "lives" | "singleLives" | "hold" | "waiters" | "fill" | "randomGets" | "lists";
+      count: number;
+      inFlight?: number;
+    };
+
+const folder = mkdtempSync(join(tmpdir(), "belay-bench-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+const aborts: Record<string, string> = {};
+const gate = Promise.withResolvers<void>();
+
+const operations: readonly OperationDefinition[] = [
+  defineOperation({ type: "bench.noop" }, async () => undefined),
+  defineOperation({ type: "bench.answer" }, async () => ({ pages: 3, text: "belay" })),
+  defineOperation({ type: "bench.hold" }, async () => {
+    await gate.promise;
+    return undefined;
+  }),
+  defineOperation({ type: "bench.until-aborted" }, ({ name, signal }) => {
+    const { promise, reject } = Promise.withResolvers<undefined>();
+    signal.addEventListener("abort", () => {
+      aborts[name] = String(monotonicNs());
+      reject(signal.reason);
+    });
+    return promise;
+  }),
+];
+
+const logger = createLogger("warn");
+const store = await SqliteStore.open(join(folder, "data"), {
+  onFatal: (message: string) => logger.fatal(message),
+});
+const engine = new Engine({ store, logger });
+for (const definition of operations) engine.registerType(definition.type, policyOf(definition));
+// A type that is known and that no worker takes: its operations stay pending.
+engine.registerType(
+  "bench.parked",
+  policyOf(defineOperation({ type: "bench.parked" }, async () => undefined)),
+);
+engine.startMaintenance();
+const holding = process.argv.includes("--few-slots") ? 200 : 10_200;
+const worker = createWorker({
+  connection: createInProcessConnection(engine),
+  operations,
+  slots: holding,
+  name: "bench",
+  processFolder: join(folder, "processes"),
+  logger,
+});
+await worker.start();
+const server = createServer({ engine, logger, host: "127.0.0.1", port: 0 });
+const { port } = await server.listen();
+
+const key = (name: string): { service: string; tenant: string; name: string } => ({
+  service: "default",
+  tenant: "default",
+  name,
+});
+
+function startRequest(type: string): StartRequest {
+  return {
+    service: "default",
+    tenant: "default",
+    parent: "",
+    type,
+    createdBy: "anonymous",
+    origin: "bench",
+    description: "",
+    labels: {},
+    request: null,
+    metadata: null,
+    requestId: "",
+    requestDigest: "",
+    method: "bench",
+    deadline: null,
+  };
+}
+
+const never = (): void => {};
+
+async function live(type: string): Promise<StoredOperation> {
+  const { operation } = await engine.start(startRequest(type));
+  return await engine.wait(key(operation.record.name), { timeoutMs: 60_000, onCallerGone: never });
+}
+
+async function lives(count: number, inFlight: number): Promise<number> {
+  let left = count;
+  const loop = async (): Promise<void> => {
+    while (left-- > 0) await live("bench.noop");
+  };
+  const began = performance.now();
+  await Promise.all(Array.from({ length: inFlight }, loop));
+  return (count * 1000) / (performance.now() - began);
+}
+
+/** The usual way: each change in a transaction of its own, one after the other, on a store of its own. */
+async function singleLives(count: number): Promise<number> {
+  const path = mkdtempSync(join(folder, "single-"));
+  const single = await SqliteStore.open(path, { onFatal: (message: string) => logger.fatal(message) });
+  const session = "bench";
+  await single.commit([
+    {
+      type: "openSession",
+      session,
+      kind: "embedded",
+      worker: "",
+      types: ["bench.noop"],
+      slots: 1,
+      guarded: true,
+      bootId: "",
+      leaseMs: 0,
+    },
+  ]);
+  const began = performance.now();
+  for (let index = 0; index < count; index++) {
+    const command = startCommand("bench.noop");
+    await single.commit([command]);
+    await single.commit([
+      { type: "acquire", session, types: ["bench.noop"], limit: 1, guarded: true, begin: true },
+    ]);
+    const response = { typeUrl: "type.googleapis.com/google.protobuf.Empty", bytes: new Uint8Array() };
+    await single.commit([{ type: "complete", key: command.key, session, token: 1, response, digest: "x" }]);
+  }
+  const perSecond = (count * 1000) / (performance.now() - began);
+  await single.close();
+  return perSecond;
+}
+
+function startCommand(type: string): StartCommand {
+  const id = makeId("opr", store.clock.now());
+  const policy = policyOf(defineOperation({ type }, async () => undefined));
+  return {
+    type: "start",
+    key: key(`operations/${id}`),
+    id,
+    parent: "",
+    operationType: type,
+    createdBy: "anonymous",
+    origin: "bench",
+    description: "",
+    labels: {},
+    policy,
+    startAfter: 0,
+    deadline: null,
+    request: null,
+    metadata: null,
+    requestKey: null,
+  };
+}
+
+const filled: string[] = [];
+
+async function fill(count: number): Promise<void> {
+  for (let done = 0; done < count; done += 500) {
+    const commands = Array.from({ length: Math.min(500, count - done) }, () => startCommand("bench.parked"));
+    await store.commit(commands);
+    for (const command of commands) filled.push(command.key.name);
+  }
+}
+
+async function timesUs(count: number, call: (index: number) => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const began = performance.now();
+    await call(index);
+    times.push((performance.now() - began) * 1000);
+  }
+  return percentile(times, 0.5);
+}
+
+async function randomGets(count: number): Promise<number> {
+  const spread = Math.max(1, Math.floor(filled.length / count));
+  return await timesUs(
+    count,
+    async (index) => await engine.get(key(filled[(index * 7919 * spread) % filled.length] ?? "")),
+  );
+}
+
+async function lists(count: number): Promise<number> {
+  const query = { service: "default", tenant: "default", parent: "", filter: "", pageSize: 50 };
+  let pageToken = "";
+  return await timesUs(Math.min(count, 200), async () => {
+    const page = await engine.list({ ...query, pageToken });
+    pageToken = page.nextPageToken;
+  });
+}
+
+async function eventually(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 3000 && !condition(); tries++) await delay(10);
+}
+
+async function answer(question: Question): Promise<unknown> {
+  switch (question.ask) {
+    case "doneOperation": {
+      const operation = await live("bench.answer");
+      const binary = operationBinary(operation);
+      return { name: operation.record.name, binary: Buffer.from(binary).toString("base64") };
+    }
+    case "parkedOperation": {
+      const { operation } = await engine.start(startRequest("bench.parked"));
+      return { binary: Buffer.from(operationBinary(operation)).toString("base64") };
+    }
+    case "aborts":
+      return { aborts };
+    case "memory":
+      globalThis.gc?.();
+      await delay(500);
+      return { residentBytes: process.memoryUsage().rss };
+    case "release": {
+      const committedNs = String(monotonicNs());
+      gate.resolve();
+      return { committedNs };
+    }
+    case "lives":
+      return { perSecond: await lives(question.count, question.inFlight ?? 100) };
+    case "singleLives":
+      return { perSecond: await singleLives(question.count) };
+    case "hold": {
+      const started = await Promise.all(
+        Array.from({ length: question.count }, () => engine.start(startRequest("bench.hold"))),
+      );
+      const names = started.map(({ operation }) => operation.record.name);
+      const last = names.at(-1) ?? "";
+      let running = false;
+      while (!running) {
+        running = (await engine.get(key(last))).record.state === "RUNNING";
+        await delay(10);
+      }
+      return { names };
+    }
+    case "waiters":
+      await eventually(() => engine.waiterCount === question.count);
+      return { waiters: engine.waiterCount };
+    case "fill":
+      await fill(question.count);
+      return {};
+    case "randomGets":
+      return { p50Us: await randomGets(question.count) };
+    case "lists":
+      return { p50Us: await lists(question.count) };
+  }
+}
+
+answerParent<Question>(answer);
+tellReady({ address: `127.0.0.1:${port}` } satisfies Belay);
