@@ -1,0 +1,100 @@
+// Bugs of the engine's shell: committing, waiting, waking, settling.
+import { byEngine, byTranscript } from "./killers.ts";
+import type { Mutant } from "./run-mutant.ts";
+
+const ENGINE = "src/engine/engine.ts";
+const COMMITTER = "src/engine/committer.ts";
+const SESSION = "src/engine/session.ts";
+
+export const shellMutants: readonly Mutant[] = [
+  {
+    name: "a wait reads first and subscribes then",
+    breaks: "L1",
+    edits: [
+      {
+        file: ENGINE,
+        find: "    const { promise, resolve } = Promise.withResolvers<unknown>();\n",
+        replace:
+          "    const early = await this.get(key);\n    if (isDone(early.record.state)) return early;\n    const { promise, resolve } = Promise.withResolvers<unknown>();\n",
+      },
+      {
+        file: ENGINE,
+        find: "      const current = await this.get(key);\n      if (isDone(current.record.state)) return current;\n",
+        replace: "",
+      },
+    ],
+    killers: [
+      {
+        file: "tests/simulation/wait-race.test.ts",
+        title: "a wait whose read was overtaken",
+        says: "lost wake-up",
+      },
+    ],
+  },
+  {
+    name: "the callers are answered before the worker is told",
+    breaks: "G6",
+    edits: [
+      {
+        file: COMMITTER,
+        find: "        this.#onChanged(result.changed);\n",
+        replace: "        setImmediate(() => this.#onChanged(result.changed));\n",
+      },
+    ],
+    killers: [byEngine("when cancel answers, the worker has been told", "AssertionError")],
+  },
+  {
+    name: "a session with a stuck handler is given new work",
+    breaks: "G2",
+    edits: [{ file: SESSION, find: " && this.#stuck.size === 0", replace: "" }],
+    killers: [byEngine("a cancel deadline without evidence", "AssertionError")],
+  },
+  {
+    name: "a wait answers an operation that a client deleted",
+    breaks: "S18",
+    edits: [
+      {
+        file: ENGINE,
+        find: "if (!operation || operation.record.deleteTime !== null) {",
+        replace: "if (!operation) {",
+      },
+    ],
+    killers: [byTranscript("engine/wait.txt: delete", "OPERATION_NOT_FOUND")],
+  },
+  {
+    name: "a delete leaves the waiters asleep",
+    breaks: "L1",
+    edits: [
+      {
+        file: ENGINE,
+        find: "if (isDone(record.state) || record.deleteTime !== null) this.#waiters",
+        replace: "if (isDone(record.state)) this.#waiters",
+      },
+    ],
+    killers: [byTranscript("engine/wait.txt: delete", "wait: held")],
+  },
+  {
+    name: "work that survived its server counts as stopped",
+    breaks: "G2",
+    edits: [
+      {
+        file: ENGINE,
+        find: "await this.closeSession(session.session, survivors);",
+        replace: "await this.closeSession(session.session);",
+      },
+    ],
+    killers: [byTranscript("engine/restart.txt: work that was seen alive", "STOP_UNCONFIRMED")],
+  },
+  {
+    name: "a restart settles nothing",
+    breaks: "L3",
+    edits: [
+      {
+        file: ENGINE,
+        find: 'session.kind === "embedded" && !this.#sessions',
+        replace: 'session.kind === "remote" && !this.#sessions',
+      },
+    ],
+    killers: [byTranscript("engine/restart.txt: work under way", "attempt=1/2")],
+  },
+];

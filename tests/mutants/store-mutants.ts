@@ -1,0 +1,149 @@
+// Bugs of the SQLite store: durability, retention, lists, the cache, the constraints.
+import { byStore } from "./killers.ts";
+import type { Mutant } from "./run-mutant.ts";
+
+const STATEMENTS = "src/stores/sqlite/statements.ts";
+const PAGE_TOKEN = "src/stores/page-token.ts";
+const CACHE = "src/stores/sqlite/operation-cache.ts";
+const CACHE_TEST = "src/stores/sqlite/operation-cache.test.ts";
+const SCHEMA = "migrations/sqlite/0001_initial.sql";
+const SCHEMA_TEST = "src/stores/sqlite/schema.test.ts";
+
+export const storeMutants: readonly Mutant[] = [
+  {
+    name: "synchronous NORMAL: a power cut loses what was acknowledged",
+    breaks: "G9",
+    edits: [
+      {
+        file: "src/stores/sqlite/database.ts",
+        find: "PRAGMA synchronous = FULL;",
+        replace: "PRAGMA synchronous = NORMAL;",
+      },
+    ],
+    killers: [byStore("an empty commit", "synchronous is 1, and must be 2")],
+  },
+  {
+    name: "an acknowledgement of what was not written",
+    breaks: "S22",
+    edits: [
+      {
+        file: "src/stores/sqlite/writer.ts",
+        find: "      this.#decisions.write(decision, loaded, now);\n",
+        replace: "",
+      },
+    ],
+    killers: [byStore("what was acknowledged is there after the store was closed", "AssertionError")],
+  },
+  {
+    name: "pages by offset",
+    breaks: "S16",
+    edits: [
+      {
+        file: "src/stores/sqlite/list-pager.ts",
+        find: "    const range: SqlValue[] = [service, tenant, parent, at.createTime, at.id, end.createTime, end.id];\n    yield* statement.iterate(...range, ...filter.values, limit) as unknown as Iterable<StoredRow>;",
+        replace:
+          '    const range: SqlValue[] = [service, tenant, parent, 9e15, "~", end.createTime, end.id];\n    const skip = offsets.get(at.id) ?? 0;\n    let count = 0;\n    for (const row of statement.iterate(...range, ...filter.values, limit + skip) as unknown as Iterable<StoredRow>) {\n      count++;\n      if (count <= skip) continue;\n      offsets.set(row[3] as string, count);\n      yield row;\n    }',
+      },
+      {
+        file: "src/stores/sqlite/list-pager.ts",
+        find: "class Page {",
+        replace: "const offsets = new Map<string, number>();\n\nclass Page {",
+      },
+    ],
+    killers: [byStore("what is there during the whole listing", "AssertionError")],
+  },
+  {
+    name: "retention takes operations that are not done",
+    breaks: "S19",
+    edits: [
+      {
+        file: STATEMENTS,
+        find: "FROM operations INDEXED BY operations_expire\n    WHERE expire_time <= ? AND held_session IS NULL",
+        replace:
+          "FROM operations\n    WHERE coalesce(expire_time, create_time) <= ? AND held_session IS NULL",
+      },
+    ],
+    killers: [byStore("an operation that is not done never goes", "S19: an operation that is not done")],
+  },
+  {
+    name: "retention takes operations whose work may still run",
+    breaks: "G2",
+    edits: [
+      {
+        file: STATEMENTS,
+        find: "WHERE expire_time <= ? AND held_session IS NULL",
+        replace: "WHERE expire_time <= ?",
+      },
+    ],
+    killers: [byStore("an operation whose work may still run stays", "AssertionError")],
+  },
+  {
+    name: "a session's end forgets what it holds after an unconfirmed stop",
+    breaks: "G2",
+    edits: [
+      {
+        file: STATEMENTS,
+        find: "WHERE o.held_session = ?1",
+        replace: "WHERE o.held_session = ?1 AND FALSE",
+      },
+    ],
+    killers: [byStore("closing a session reaches what it holds after an unconfirmed stop", "AssertionError")],
+  },
+  {
+    name: "a page token serves any request",
+    breaks: "S16",
+    edits: [
+      { file: PAGE_TOKEN, find: "decipher.setAAD(boundTo(head, scope));", replace: "decipher.setAAD(head);" },
+      { file: PAGE_TOKEN, find: "  cipher.setAAD(boundTo(head, scope));", replace: "  cipher.setAAD(head);" },
+    ],
+    killers: [{ file: "src/stores/page-token.test.ts", says: "AssertionError" }],
+  },
+  {
+    name: "a read that a commit overtook puts the old row back",
+    breaks: "S14",
+    edits: [
+      {
+        file: CACHE,
+        find: "if (read.isStale) return this.#newest(read.text, stored);",
+        replace: "if (read.isStale && stored === undefined) return this.#newest(read.text, stored);",
+      },
+    ],
+    killers: [{ file: CACHE_TEST, title: "a read that a commit overtook", says: "AssertionError" }],
+  },
+  {
+    name: "the reply of an older commit replaces what was seen of a later one",
+    breaks: "S14",
+    edits: [
+      {
+        file: CACHE,
+        find: "if (this.#isNewer(text, stored)) this.#put(text, stored, bytes);\n  }\n\n  /** The operation is gone",
+        replace: "this.#put(text, stored, bytes);\n  }\n\n  /** The operation is gone",
+      },
+    ],
+    killers: [{ file: CACHE_TEST, title: "the reply of an older commit", says: "AssertionError" }],
+  },
+  {
+    name: "the database lets a done operation change",
+    breaks: "S1",
+    edits: [
+      {
+        file: SCHEMA,
+        find: "OLD.done_time IS NOT NULL AND (\n      NEW.state",
+        replace: "OLD.done_time IS NULL AND (\n      NEW.state",
+      },
+    ],
+    killers: [{ file: SCHEMA_TEST, title: "an update is refused", says: "AssertionError" }],
+  },
+  {
+    name: "the database lets a running operation have a result",
+    breaks: "S2",
+    edits: [
+      {
+        file: SCHEMA,
+        find: "WHEN 'RUNNING' THEN done_time IS NULL AND outcome IS NULL AND",
+        replace: "WHEN 'RUNNING' THEN",
+      },
+    ],
+    killers: [{ file: SCHEMA_TEST, title: "a row is refused", says: "AssertionError" }],
+  },
+];

@@ -1,0 +1,171 @@
+// The checks of the batch search: every operation that a commit touched is a step for the invariants; what must hold of
+// all rows together; and when two runs of commands came to the same.
+import type { Command, CommandOutcome, OperationCommand } from "../../src/engine/commands.ts";
+import { type Decision, keyText } from "../../src/engine/decision.ts";
+import { type History, noHistory, remember, type Step, violations } from "../../src/engine/invariants.ts";
+import type { OperationKey, OperationRecord } from "../../src/engine/operation.ts";
+import { sampleKey } from "../../src/testing/sample-operation.ts";
+import type { Ledger } from "./ledger.ts";
+
+export interface BatchState {
+  ledger: Ledger;
+  now: number;
+  histories: ReadonlyMap<string, History>;
+}
+
+/** What one batch came to. */
+interface Commit {
+  decision: Decision;
+  next: Ledger;
+}
+
+/** Ends the name that a repeated start proposes: no operation may ever have it beside the first. */
+export const AGAIN = "-again";
+
+/** The store looks up the targets of these before the batch. */
+export function hasTargets(command: Command): boolean {
+  return command.type === "acquire" || command.type === "closeSession" || command.type === "tickDue";
+}
+
+/** True if the second run answered and wrote what the first did. */
+export function sameCommits(one: Commit, others: readonly Commit[]): string[] {
+  const found: string[] = [];
+  const answers = others.flatMap(({ decision }) => decision.outcomes);
+  const last = others.at(-1)?.next;
+  if (outcomesText(one.decision.outcomes) !== outcomesText(answers))
+    found.push("one batch answered other than two");
+  if (last && !holdTheSame(one.next, last)) found.push("one batch wrote other than two");
+  const events = others.reduce((count, { decision }) => count + decision.events.length, 0);
+  if (one.decision.events.length !== events)
+    found.push(`${one.decision.events.length} events in one batch, ${events} in two`);
+  return found;
+}
+
+/** The outcomes without their records, which are compared where they are kept. */
+function outcomesText(outcomes: readonly CommandOutcome[]): string {
+  const brief = outcomes.map((outcome) => {
+    if (outcome.type === "granted") return ["granted", outcome.grants.length];
+    if (!("record" in outcome)) return [outcome.type];
+    const said = outcome.type === "refused" ? outcome.reason : outcome.changed;
+    const verdict = outcome.type === "cancel" ? outcome.verdict : "";
+    return [outcome.type, said, verdict, outcome.record?.revision];
+  });
+  return JSON.stringify(brief);
+}
+
+function holdTheSame(a: Ledger, b: Ledger): boolean {
+  return (
+    haveTheSame(a.operations, b.operations) &&
+    haveTheSame(a.requestKeys, b.requestKeys) &&
+    haveTheSame(a.sessions, b.sessions)
+  );
+}
+
+function haveTheSame<Row>(a: ReadonlyMap<string, Row>, b: ReadonlyMap<string, Row>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, row] of a) {
+    const other = b.get(key);
+    if (row !== other && JSON.stringify(row) !== JSON.stringify(other)) return false;
+  }
+  return true;
+}
+
+/** What must hold of all rows together. */
+export function ledgerViolations({ operations, requestKeys, sessions }: Ledger): string[] {
+  const found: string[] = [];
+  for (const { name, lease } of operations.values()) {
+    if (lease && !sessions.has(lease.session))
+      found.push(`L3: ${name} is held by ${lease.session}, whose session is closed`);
+  }
+  for (const { name, requestId } of requestKeys.values()) {
+    if (!operations.has(keyText({ ...sampleKey(), name }))) found.push(`S4: ${requestId} points at nothing`);
+  }
+  for (const { name } of operations.values()) {
+    const isTwice = operations.has(keyText({ ...sampleKey(), name: name + AGAIN }));
+    if (isTwice) found.push(`S4: one request id made two operations (${name})`);
+  }
+  return found;
+}
+
+/** Checks every operation that a command touched, as a step of its own. */
+export function checkCommit(
+  state: BatchState,
+  command: Command,
+  decision: Decision,
+  next: Ledger,
+): { found: string[]; histories: ReadonlyMap<string, History> } {
+  const found = ledgerViolations(next);
+  const histories = new Map(state.histories);
+  const keys = new Set([...next.operations.keys(), ...("key" in command ? [keyText(command.key)] : [])]);
+  for (const text of keys) {
+    const step = stepOn(text, state, command, decision, next);
+    if (step === null) continue;
+    found.push(...violations(step));
+    histories.set(text, remember(step));
+  }
+  if (decision.outcomes.length !== 1) found.push(`${decision.outcomes.length} outcomes for one command`);
+  if (
+    decision.outcomes[0]?.type === "refused" &&
+    next.operations.size + decision.events.length > state.ledger.operations.size
+  ) {
+    found.push("a refused command wrote");
+  }
+  return { found, histories };
+}
+
+function stepOn(
+  text: string,
+  state: BatchState,
+  command: Command,
+  decision: Decision,
+  next: Ledger,
+): Step | null {
+  const before = state.ledger.operations.get(text) ?? null;
+  const after = next.operations.get(text) ?? null;
+  const single = singleCommand(command, before, after);
+  if (single === null || (single !== command && before === after)) return null;
+  if (single === command && "key" in command && keyText(command.key) !== text) return null;
+  const outcome = decision.outcomes[0] as CommandOutcome;
+  const isOf = (write: OperationKey): boolean => keyText(write) === text;
+  return {
+    before,
+    command: single,
+    now: state.now,
+    outcome:
+      single === command || after === null ? outcome : { type: "operation", record: after, changed: true },
+    after,
+    writes: {
+      events: decision.events.filter(isOf).length,
+      response: decision.payloads.some((write) => isOf(write) && write.kind === "response"),
+      checkpoint: decision.payloads.some((write) => isOf(write) && write.kind === "checkpoint"),
+    },
+    history: state.histories.get(text) ?? noHistory,
+  };
+}
+
+/** What a batch command is for one of its targets. */
+function singleCommand(
+  command: Command,
+  before: OperationRecord | null,
+  after: OperationRecord | null,
+): OperationCommand | null {
+  const key = before ?? after;
+  if (key === null) return "key" in command ? command : null;
+  const { service, tenant, name } = key;
+  const target = { service, tenant, name };
+  switch (command.type) {
+    case "acquire": {
+      const { session, guarded, begin } = command;
+      return { type: "assign", key: target, session, guarded, begin };
+    }
+    case "closeSession":
+      return { type: "expireLease", key: target, session: command.session, survived: false };
+    case "tickDue":
+      return { type: "tick", key: target };
+    case "openSession":
+    case "heartbeat":
+      return null;
+    default:
+      return command;
+  }
+}
