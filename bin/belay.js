@@ -8,7 +8,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const major = Number(process.versions.node.split(".")[0]);
 
 if (major < 24) {
-  console.error(`belay needs Node.js 24 or later; this is ${process.versions.node}. In a clone, run it as: npm start, or npx belay`);
+  console.error(
+    `belay needs Node.js 24 or later; this is ${process.versions.node}. In a clone, run it as: npm start, or npx belay`,
+  );
   process.exit(1);
 }
 

@@ -16,7 +16,11 @@ export function startTimer(delayMs: number, callback: () => void, options: { unr
 }
 
 /** Calls every `periodMs` milliseconds until cancelled. */
-export function startInterval(periodMs: number, callback: () => void, options: { unref?: boolean } = {}): Timer {
+export function startInterval(
+  periodMs: number,
+  callback: () => void,
+  options: { unref?: boolean } = {},
+): Timer {
   const handle = setInterval(callback, periodMs);
   if (options.unref) handle.unref();
   return { cancel: () => clearInterval(handle) };

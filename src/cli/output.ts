@@ -14,12 +14,17 @@ export function outputIsGone(): boolean {
 /** Makes a broken pipe end the output silently, instead of the process with a stack trace. Called once, at the start. */
 export function tolerateClosedPipes(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (!isReaderGone(error)) throw error;
     isOutputGone = true;
   });
   process.stderr.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (!isReaderGone(error)) throw error;
   });
+}
+
+/** EPIPE: a pipe without a reader. EIO: a terminal that was closed. */
+function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === "EPIPE" || code === "EIO";
 }
 
 /** Writes one line to standard output. */

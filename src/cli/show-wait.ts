@@ -81,7 +81,8 @@ async function watchProgress(
   while (!signal.aborted) {
     try {
       const operation = await client.get(name, { signal });
-      if (!signal.aborted) progress.show(operation);
+      // The end is told once, by the outcome.
+      if (!signal.aborted && !operation.done) progress.show(operation);
       await delay(progress.periodMs, signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof BelayError)) return;

@@ -41,17 +41,9 @@ async function addressOf(child: ChildProcess): Promise<{ host: string; port: num
 /** Starts the server on a free port with its data in a new folder. */
 export async function startBelay(): Promise<BelayServer> {
   const folder = mkdtempSync(join(tmpdir(), "belay-interop-"));
-  const args = [
-    "serve",
-    "--port",
-    "0",
-    "--data",
-    folder,
-    "--operations",
-    operationsFile,
-    "--log-level",
-    "warn",
-  ];
+  // Operations are held on purpose: there must be slots for all of them, and at the end none is worth waiting for.
+  const flags = ["--port", "0", "--data", folder, "--operations", operationsFile, "--log-level", "warn"];
+  const args = ["serve", ...flags, "--slots", "1000", "--shutdown-grace", "100ms"];
   const child = spawn(process.execPath, [bin, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const exited = once(child, "exit");
   const { host, port } = await addressOf(child).catch((error: unknown) => {

@@ -4,4 +4,4 @@ import { killAll } from "./kill-all.ts";
 import { wireMutants } from "./wire-mutants.ts";
 import { workerMutants } from "./worker-mutants.ts";
 
-killAll([...workerMutants, ...wireMutants]);
+killAll("worker and wire", [...workerMutants, ...wireMutants]);

@@ -12,7 +12,7 @@ import { storeMutants } from "./store-mutants.ts";
 
 const coreMutants = [...leaseMutants, ...cancelMutants, ...recordMutants];
 
-killAll([...coreMutants, ...shellMutants, ...storeMutants]);
+killAll("core, shell and store", [...coreMutants, ...shellMutants, ...storeMutants]);
 
 test("for each invariant of the search there is a mutant that it must find", () => {
   const found = new Set(

@@ -41,10 +41,9 @@ export function defineServe(command: Command, hooks: CliHooks): void {
         .default("./belay-data"),
     )
     .addOption(
-      new Option("--slots <count>", "how many operations run at once")
+      new Option("--slots <count>", "how many operations run at once; 10 for each core unless given")
         .env("BELAY_SLOTS")
-        .argParser(integerOption(1, SLOTS_MAX))
-        .default(undefined, "10 for each core"),
+        .argParser(integerOption(1, SLOTS_MAX)),
     )
     .addOption(
       new Option("--log-level <level>", "what is logged on standard error, as JSON lines")

@@ -1,6 +1,7 @@
 // The embedded store at its edges: folders that cannot be opened, foreign locks, backup, closing. What every store must
 // do is in tests/conformance/store; full disks and failing syncs are in tests/faults.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -16,23 +17,23 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test, { type TestContext } from "node:test";
 import type { Command, StartCommand } from "../../engine/commands.ts";
-import { prepareDataFolder } from "./data-folder.ts";
 import { SqliteStore, type SqliteStoreOptions, StoreOpenError } from "./sqlite-store.ts";
+
+/** What a test has open; closed before its folder is removed. */
+const opened: SqliteStore[] = [];
 
 function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "belay-sqlite-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    for (const store of opened.splice(0)) await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
-async function openStore(
-  t: TestContext,
-  folder: string,
-  options: SqliteStoreOptions = {},
-): Promise<SqliteStore> {
-  const onFatal = (line: string): void => assert.fail(line);
-  const store = await SqliteStore.open(folder, { onFatal, ...options });
-  t.after(() => store.close());
+async function openStore(folder: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
+  const store = await SqliteStore.open(folder, { onFatal: (line) => assert.fail(line), ...options });
+  opened.push(store);
   return store;
 }
 
@@ -74,7 +75,7 @@ async function assertRefused(folder: string, line: RegExp): Promise<void> {
 
 test("a folder that is missing is made, for this user only", async (t) => {
   const folder = join(temporaryFolder(t), "a", "b");
-  await openStore(t, folder);
+  await openStore(folder);
   assert.equal(statSync(folder).mode & 0o777, 0o700);
   for (const file of readdirSync(folder)) {
     if (file.startsWith("belay.db")) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
@@ -83,11 +84,11 @@ test("a folder that is missing is made, for this user only", async (t) => {
 
 test("a folder in use is refused at once, and is free after it was closed", async (t) => {
   const folder = temporaryFolder(t);
-  const store = await openStore(t, folder);
+  const store = await openStore(folder);
   await assertRefused(folder, /in use: another process holds its belay\.lock/);
   await store.commit([start()]);
   await store.close();
-  await openStore(t, folder);
+  await openStore(folder);
 });
 
 test("a folder that is a file is refused", async (t) => {
@@ -114,41 +115,48 @@ test("another program's database is refused", async (t) => {
 
 test("a newer schema is refused, and the folder is free afterwards", async (t) => {
   const folder = temporaryFolder(t);
-  await (await openStore(t, folder)).close();
+  await (await openStore(folder)).close();
   const database = new DatabaseSync(join(folder, "belay.db"));
   database.exec("UPDATE meta SET schema_version = 99");
   await assertRefused(folder, /has schema 99; this version of Belay knows \d+: use a newer one/);
   database.exec("UPDATE meta SET schema_version = 1");
   database.close();
-  await openStore(t, folder);
+  await openStore(folder);
 });
 
 test("a folder or database without permission is refused with its reason", (t) => {
   const folder = temporaryFolder(t);
-  const isRoot = process.geteuid?.() === 0;
-  mkdirSync(join(folder, "data"));
-  writeFileSync(join(folder, "data", "belay.db"), "");
+  const data = join(folder, "data");
+  mkdirSync(data);
+  writeFileSync(join(data, "belay.db"), "");
+  chmodSync(join(data, "belay.db"), 0o444);
+  chmodSync(data, 0o777);
+  chmodSync(folder, 0o555);
+  const refusals = refusedToNobody([data, join(folder, "new"), folder]);
   chmodSync(folder, 0o755);
-  chmodSync(join(folder, "data", "belay.db"), 0o444);
-  chmodSync(join(folder, "data"), isRoot ? 0o777 : 0o700);
-  if (isRoot) process.seteuid?.(65534); // root may do everything
-  try {
-    assert.throws(
-      () => prepareDataFolder(join(folder, "data")),
-      /belay\.db is not readable and writable \(EACCES\)/,
-    );
-    if (!isRoot) chmodSync(folder, 0o555);
-    assert.throws(() => prepareDataFolder(join(folder, "new")), /cannot be made: EACCES/);
-    assert.throws(() => prepareDataFolder(folder), /data folder .* is not readable and writable \(EACCES\)/);
-  } finally {
-    if (isRoot) process.seteuid?.(0);
-    chmodSync(folder, 0o755);
-  }
+  assert.match(refusals[0] ?? "", /^\S+belay\.db is not readable and writable \(EACCES\)$/);
+  assert.match(refusals[1] ?? "", /^data folder \S+ cannot be made: EACCES$/);
+  assert.match(refusals[2] ?? "", /^data folder \S+ is not readable and writable \(EACCES\)$/);
 });
+
+/** Prepares the folders in a process without root's rights, and answers what it was refused with. */
+function refusedToNobody(folders: readonly string[]): string[] {
+  const program = `
+    import { prepareDataFolder } from ${JSON.stringify(new URL("./data-folder.ts", import.meta.url))};
+    if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }
+    for (const folder of process.argv.slice(1)) {
+      try { console.log("prepared " + prepareDataFolder(folder)); } catch (error) { console.log(error.message); }
+    }`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program, ...folders], {
+    encoding: "utf8",
+  });
+  assert.equal(stderr, "");
+  return stdout.trim().split("\n");
+}
 
 test("a database that a foreign process has locked is STORAGE_UNAVAILABLE with a delay, and works again", async (t) => {
   const folder = temporaryFolder(t);
-  const store = await openStore(t, folder, { busyTimeoutMs: 20 });
+  const store = await openStore(folder, { busyTimeoutMs: 20 });
   await store.commit([start()]);
   const foreign = new DatabaseSync(join(folder, "belay.db"));
   foreign.exec("BEGIN IMMEDIATE");
@@ -167,7 +175,7 @@ function pageOf(service: string): Parameters<SqliteStore["listOperations"]>[0] {
 
 test("a backup made while commits go on is whole, and opens as a store", async (t) => {
   const folder = temporaryFolder(t);
-  const store = await openStore(t, folder);
+  const store = await openStore(folder);
   const fill: Command[] = Array.from({ length: 300 }, () => start(20_000));
   await store.commit(fill);
   const target = join(folder, "copies", "belay.db");
@@ -191,7 +199,7 @@ test("a backup made while commits go on is whole, and opens as a store", async (
   const found = Number(copy.prepare("SELECT count(*) AS n FROM operations").get()?.["n"]);
   copy.close();
   assert(found >= 300 && found <= 300 + meanwhile, `${found} operations`);
-  const restored = await openStore(t, join(folder, "copies"));
+  const restored = await openStore(join(folder, "copies"));
   assert((await restored.getOperationDetail(start().key)) === undefined);
   assert.equal(
     (await restored.getOperationDetail((fill[7] as StartCommand).key))?.request?.bytes.length,
@@ -201,7 +209,7 @@ test("a backup made while commits go on is whole, and opens as a store", async (
 
 test("a backup that cannot be written leaves nothing behind", async (t) => {
   const folder = temporaryFolder(t);
-  const store = await openStore(t, folder);
+  const store = await openStore(folder);
   await assert.rejects(store.backup(join(folder, "no", "such", "folder.db")));
   const target = join(folder, "taken");
   mkdirSync(target);
@@ -214,7 +222,7 @@ test("a backup that cannot be written leaves nothing behind", async (t) => {
 
 test("closing leaves the database in one file, and may be done twice", async (t) => {
   const folder = temporaryFolder(t);
-  const store = await openStore(t, folder);
+  const store = await openStore(folder);
   await store.commit([start()]);
   await Promise.all([store.close(), store.close()]);
   assert(!existsSync(join(folder, "belay.db-wal")));
@@ -223,7 +231,7 @@ test("closing leaves the database in one file, and may be done twice", async (t)
 });
 
 test("a commit under way is answered before the store closes", async (t) => {
-  const store = await openStore(t, temporaryFolder(t));
+  const store = await openStore(temporaryFolder(t));
   const committing = store.commit(Array.from({ length: 200 }, () => start()));
   await store.close();
   assert.equal((await committing).changed.length, 200);
@@ -231,7 +239,7 @@ test("a commit under way is answered before the store closes", async (t) => {
 
 test("the log is written back while the store is open", async (t) => {
   const folder = temporaryFolder(t);
-  const store = await openStore(t, folder);
+  const store = await openStore(folder);
   for (let round = 0; round < 12; round++) {
     await store.commit(Array.from({ length: 20 }, () => start(100_000)));
   }
@@ -241,7 +249,7 @@ test("the log is written back while the store is open", async (t) => {
 
 test("a payload in an encoding of a later version fails that read and no other", async (t) => {
   const folder = temporaryFolder(t);
-  const store = await openStore(t, folder, { cacheBytes: 0 });
+  const store = await openStore(folder, { cacheBytes: 0 });
   const [plain, encrypted] = [start(10), start(10)];
   await store.commit([plain, encrypted]);
   const database = new DatabaseSync(join(folder, "belay.db"));
