@@ -63,7 +63,10 @@ export class ThreadClient<Calls> {
     options: ThreadClientOptions,
   ): Promise<{ client: ThreadClient<Calls>; value: Value }> {
     const { module, name, data } = options;
-    const worker = new Worker(new URL(`./${module}${ending}`, import.meta.url), { name, workerData: data });
+    // A worker takes over the process's options; this one is for programs given as text, and a thread refuses it.
+    const execArgv = process.execArgv.filter((option) => !option.startsWith("--input-type"));
+    const url = new URL(`./${module}${ending}`, import.meta.url);
+    const worker = new Worker(url, { name, workerData: data, execArgv });
     const client = new ThreadClient<Calls>(worker, options);
     const opened = Promise.withResolvers<ThreadOpened<Value>>();
     worker.on("message", (message: ThreadOpened<Value> | ThreadReply | ThreadEvent) => {
