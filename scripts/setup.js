@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -132,6 +133,12 @@ function installDependencies(folder) {
   run(folder, "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...retries], explainNpm);
 }
 
+/** npm links no root package's own command: without it npx would pack the clone each time, and warn of the shell's old Node. */
+function linkCommand() {
+  const link = join(root, "node_modules", ".bin", "belay");
+  if (!existsSync(link)) symlinkSync("../../bin/belay.js", link);
+}
+
 /** Runs a build step unless the stamp of its inputs is that of the last run. */
 function buildStep(name, inputs, output, build) {
   const stamps = readJson(stampFile) ?? {};
@@ -205,6 +212,7 @@ function takeLock() {
 
 function setUp(publish) {
   installDependencies(root);
+  linkCommand();
   const protobuf =
     fingerprint("proto", ".proto") + hashFiles(["buf.gen.yaml", "buf.yaml", "package-lock.json"]);
   buildStep("protobuf", protobuf, "src/protocol/gen", generateProtobuf);

@@ -9,6 +9,14 @@ import type { Store } from "./store.ts";
 /** More than this in one transaction only adds latency: the fsync is long paid for. */
 const BATCH_MAX = 512;
 
+/**
+ * With this many commands waiting, the next transaction is sent while one is committing, so that the writer finds it
+ * when it is done: it no longer waits for this thread, which is busy with the last one's outcomes (6,700 -> 8,300
+ * whole lives a second). With fewer, waiting for more saves fsyncs.
+ */
+const SEND_AHEAD_MIN = 128;
+const IN_FLIGHT_MAX = 2;
+
 type GrantedOutcome = Extract<CommandOutcome, { type: "granted" }>;
 
 interface Waiting {
@@ -23,7 +31,8 @@ export class Committer {
   readonly #onChanged: (changed: readonly StoredOperation[]) => void;
   readonly #onGranted: (outcome: GrantedOutcome) => void;
   #queue: Waiting[] = [];
-  #committing = false;
+  #inFlight = 0;
+  #scheduled = false;
 
   /**
    * After each commit, before its outcomes are handed out: first every grant, then every change. A waiter never lags
@@ -44,29 +53,42 @@ export class Committer {
     return new Promise((resolve, reject) => {
       this.#queue.push({ command, resolve, reject });
       // A microtask later, so that all commands of this turn of the event loop share the transaction.
-      if (!this.#committing) {
-        this.#committing = true;
-        queueMicrotask(() => void this.#commitAll());
-      }
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      queueMicrotask(() => {
+        this.#scheduled = false;
+        this.#send();
+      });
     });
   }
 
-  async #commitAll(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, BATCH_MAX);
-      try {
-        const result = await this.#store.commit(batch.map((waiting) => waiting.command));
-        for (const outcome of result.outcomes) if (outcome.type === "granted") this.#onGranted(outcome);
-        this.#onChanged(result.changed);
-        for (const [index, waiting] of batch.entries()) {
-          const outcome = result.outcomes[index];
-          if (outcome && outcome.type !== "failed") waiting.resolve(outcome);
-          else waiting.reject(new RpcError("STORAGE_UNAVAILABLE", {}, { cause: outcome?.message }));
-        }
-      } catch (error) {
-        for (const waiting of batch) waiting.reject(error);
-      }
+  #send(): void {
+    while (this.#queue.length > 0 && (this.#inFlight === 0 || this.#maySendAhead())) {
+      void this.#commit(this.#queue.splice(0, BATCH_MAX));
     }
-    this.#committing = false;
+  }
+
+  #maySendAhead(): boolean {
+    return this.#inFlight < IN_FLIGHT_MAX && this.#queue.length >= SEND_AHEAD_MIN;
+  }
+
+  /** The store answers in the order of its calls, so outcomes and changes are handed out in the order of commits. */
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    this.#inFlight++;
+    try {
+      const result = await this.#store.commit(batch.map((waiting) => waiting.command));
+      for (const outcome of result.outcomes) if (outcome.type === "granted") this.#onGranted(outcome);
+      this.#onChanged(result.changed);
+      for (const [index, waiting] of batch.entries()) {
+        const outcome = result.outcomes[index];
+        if (outcome && outcome.type !== "failed") waiting.resolve(outcome);
+        else waiting.reject(new RpcError("STORAGE_UNAVAILABLE", {}, { cause: outcome?.message }));
+      }
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    } finally {
+      this.#inFlight--;
+      this.#send();
+    }
   }
 }

@@ -37,8 +37,8 @@ export const shellMutants: readonly Mutant[] = [
     edits: [
       {
         file: COMMITTER,
-        find: "        this.#onChanged(result.changed);\n",
-        replace: "        setImmediate(() => this.#onChanged(result.changed));\n",
+        find: "      this.#onChanged(result.changed);\n",
+        replace: "      setImmediate(() => this.#onChanged(result.changed));\n",
       },
     ],
     killers: [byEngine("when cancel answers, the worker has been told", "AssertionError")],

@@ -49,6 +49,8 @@ export function openWriteConnection(path: string, busyTimeoutMs: number): Databa
     database.exec("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536");
     // The writer checkpoints by itself, after it has answered: an automatic one hides its errors and delays the answer.
     database.exec("PRAGMA wal_autocheckpoint = 0");
+    // After one huge batch the log gives its room back.
+    database.exec("PRAGMA journal_size_limit = 67108864");
     requireSetting(database, path, "journal_mode", "wal");
     requireSetting(database, path, "synchronous", SYNCHRONOUS_FULL);
     requireSetting(database, path, "foreign_keys", 1);

@@ -4,7 +4,7 @@ import type { Clock, Instant } from "../../base/clock.ts";
 import type { ListQuery } from "../../engine/store.ts";
 import { parseListFilter } from "../list-filter.ts";
 import { openPageToken, type PagePosition, sealPageToken } from "../page-token.ts";
-import { allRows, getRow, prepareRows } from "./database.ts";
+import { getRow, prepareRows } from "./database.ts";
 import { compileListFilter, type FilterSql } from "./list-filter-sql.ts";
 import { PageTokenKeys } from "./page-token-keys.ts";
 import { rowBytes, type SqlValue, type StoredRow } from "./rows.ts";
@@ -113,16 +113,6 @@ export class ListPager {
     const statement = prepareRows(this.#database, sql);
     this.#statements.set(sql, statement);
     return statement;
-  }
-
-  /** How the database would run a page: for the test that no page is ever sorted or scanned in full. */
-  explain(filterText: string): readonly string[] {
-    const filter = compileListFilter(parseListFilter(filterText));
-    const sql = `EXPLAIN QUERY PLAN ${listOperations(filter.index, filter.condition)}`;
-    const values: SqlValue[] = ["", "", "", 0, "", 0, "", ...filter.values, 1];
-    return allRows<[number, number, number, string]>(prepareRows(this.#database, sql), ...values).map(
-      (row) => row[3],
-    );
   }
 }
 

@@ -82,7 +82,7 @@ test("an undisturbed read is kept", () => {
 
 test("the reply of an older commit does not undo what a reader saw of a later one", () => {
   const cache = new OperationCache(100_000);
-  cache.seen(operation("a", 5), 100);
+  cache.seen(operation("a", 5), 100, true);
   cache.committed(operation("a", 4), 100);
   assert.equal(cache.get(key)?.record.revision, 5);
 });
@@ -98,5 +98,14 @@ test("a change that shows no new revision replaces the state", () => {
 test("a page that was read before a commit answers the commit's state", () => {
   const cache = new OperationCache(100_000);
   cache.committed(operation("a", 6), 100);
-  assert.equal(cache.seen(operation("a", 5), 100).record.revision, 6);
+  assert.equal(cache.seen(operation("a", 5), 100, true).record.revision, 6);
+});
+
+test("a page only replaces what is older, unless it must be kept", () => {
+  const cache = new OperationCache(100_000);
+  cache.seen(operation("a", 5), 100, false);
+  assert.equal(cache.get(key), undefined);
+  cache.committed(operation("a", 5), 100);
+  cache.seen(operation("a", 6), 100, false);
+  assert.equal(cache.get(key)?.record.revision, 6);
 });

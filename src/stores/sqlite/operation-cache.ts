@@ -82,13 +82,16 @@ export class OperationCache {
     if (reads?.size === 0) this.#reads.delete(read.text);
     if (!stored) return undefined;
     if (read.isStale) return this.#newest(read.text, stored);
-    return this.seen(stored, bytes);
+    return this.seen(stored, bytes, true);
   }
 
-  /** A reader saw this state: what is older must not be served after it. */
-  seen(stored: StoredOperation, bytes: number): StoredOperation {
+  /**
+   * A reader saw this state: what is older must not be served after it. Without `keep` it only replaces an older
+   * entry: a walk through a long list does not drive out what is used.
+   */
+  seen(stored: StoredOperation, bytes: number, keep: boolean): StoredOperation {
     const text = keyText(stored.record);
-    if (this.#isNewer(text, stored)) this.#put(text, stored, bytes);
+    if (this.#isNewer(text, stored) && (keep || this.#entries.has(text))) this.#put(text, stored, bytes);
     return this.#newest(text, stored);
   }
 

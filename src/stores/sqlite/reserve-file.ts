@@ -19,11 +19,11 @@ export class ReserveFile {
 
   /** Takes the room if it is not taken yet. False if the disk does not have it. */
   take(): boolean {
-    if (this.#isWhole()) return true;
-    const { bavail, bsize } = statfsSync(dirname(this.#path));
-    if (bavail * bsize < RESERVE_BYTES + MARGIN_BYTES) return false;
     let file: number | undefined;
     try {
+      if (this.#isWhole()) return true;
+      const { bavail, bsize } = statfsSync(dirname(this.#path));
+      if (bavail * bsize < RESERVE_BYTES + MARGIN_BYTES) return false;
       file = openSync(this.#path, "w", 0o600);
       // Written, not just made long: a hole would take no room.
       for (let at = 0; at < RESERVE_BYTES; at += CHUNK.length) writeWhole(file);

@@ -26,57 +26,72 @@ const statusArbitrary = fc.record({
 const leaseArbitrary = fc.record({ session: text, begun: fc.boolean(), guarded: fc.boolean() });
 
 const cancelArbitrary = fc.record({
-  ...{ cause: fc.constantFrom("cancel", "deadline"), requestedBy: text, reason: text, origin: text },
-  ...{ requestTime: instant, graceEndTime: instant, deadline: instant, deliverTime: maybe(instant) },
-  ...{ acknowledgeTime: maybe(instant), escalateTime: maybe(instant), stopTime: maybe(instant) },
-  ...{
-    evidence: maybe(fc.constantFrom("HANDLER_STOPPED", "PROCESS_EXITED")),
-    stopConfirmedTime: maybe(instant),
-  },
+  cause: fc.constantFrom("cancel", "deadline"),
+  requestedBy: text,
+  reason: text,
+  origin: text,
+  requestTime: instant,
+  graceEndTime: instant,
+  deadline: instant,
+  deliverTime: maybe(instant),
+  acknowledgeTime: maybe(instant),
+  escalateTime: maybe(instant),
+  stopTime: maybe(instant),
+  evidence: maybe(fc.constantFrom("HANDLER_STOPPED", "PROCESS_EXITED")),
   mechanism: maybe(fc.constantFrom("SIGNAL", "SIGKILL")),
+  stopConfirmedTime: maybe(instant),
 });
 
 const policyArbitrary = fc.record({
   cancel: fc.record({
     cancellable: fc.boolean(),
-    ...{ graceMs: count, criticalMs: count, cleanupMs: count, killMs: count },
+    graceMs: count,
+    criticalMs: count,
+    cleanupMs: count,
+    killMs: count,
   }),
-  ...{
-    maxAttempts: count,
-    backoffMs: count,
-    backoffMaxMs: count,
-    attemptTimeoutMs: count,
-    stallTimeoutMs: count,
-  },
-  ...{ retentionMs: count, onDelete: fc.constantFrom("keep", "cancel", "refuse") },
+  maxAttempts: count,
+  backoffMs: count,
+  backoffMaxMs: count,
+  attemptTimeoutMs: count,
+  stallTimeoutMs: count,
+  retentionMs: count,
+  onDelete: fc.constantFrom("keep", "cancel", "refuse"),
 });
+
+const outcomeArbitrary = fc.oneof(
+  fc.record({ kind: fc.constant("response"), digest: text }),
+  fc.record({ kind: fc.constant("error"), status: statusArbitrary, digest: text }),
+);
 
 const recordArbitrary = fc
   .record({
-    ...{ service: text, tenant: text, name: text, id: text, parent: text, type: text, createdBy: text },
-    ...{
-      state: fc.constantFrom(...operationStates),
-      revision: count,
-      createTime: instant,
-      updateTime: instant,
-    },
-    ...{
-      description: text,
-      policy: policyArbitrary,
-      startAfter: instant,
-      deadline: maybe(instant),
-      attempt: count,
-    },
-    ...{ leaseToken: count, lease: maybe(leaseArbitrary), held: maybe(leaseArbitrary) },
-    ...{ attemptStartTime: maybe(instant), activityTime: maybe(instant), cancel: maybe(cancelArbitrary) },
+    service: text,
+    tenant: text,
+    name: text,
+    id: text,
+    parent: text,
+    type: text,
+    state: fc.constantFrom(...operationStates),
+    revision: count,
+    createTime: instant,
+    updateTime: instant,
+    createdBy: text,
+    description: text,
+    policy: policyArbitrary,
+    startAfter: instant,
+    deadline: maybe(instant),
+    attempt: count,
+    leaseToken: count,
+    lease: maybe(leaseArbitrary),
+    held: maybe(leaseArbitrary),
+    attemptStartTime: maybe(instant),
+    activityTime: maybe(instant),
     progress: maybe(fc.record({ percent: fc.double({ min: 0, max: 100, noNaN: true }), message: text })),
-    outcome: maybe(
-      fc.oneof(
-        fc.record({ kind: fc.constant("response" as const), digest: text }),
-        fc.record({ kind: fc.constant("error" as const), status: statusArbitrary, digest: text }),
-      ),
-    ),
-    ...{ doneTime: maybe(instant), deleteTime: maybe(instant) },
+    cancel: maybe(cancelArbitrary),
+    outcome: maybe(outcomeArbitrary),
+    doneTime: maybe(instant),
+    deleteTime: maybe(instant),
   })
   // A lease always carries the last token granted.
   .map(({ lease, held, ...record }) => {

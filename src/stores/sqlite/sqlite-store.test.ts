@@ -41,26 +41,31 @@ let operations = 0;
 
 function start(bytes = 0): StartCommand {
   const id = `opr${String(++operations).padStart(17, "0")}`;
-  const cancel = { cancellable: true, graceMs: 0, criticalMs: 0, cleanupMs: 0, killMs: 0 };
-  const limits = {
-    maxAttempts: 1,
-    backoffMs: 0,
-    backoffMaxMs: 0,
-    attemptTimeoutMs: 1,
-    stallTimeoutMs: 0,
-    retentionMs: 0,
-  };
   return {
-    ...{
-      type: "start",
-      key: { service: "s", tenant: "t", name: `operations/${id}` },
-      id,
-      parent: "",
-      labels: {},
+    type: "start",
+    key: { service: "s", tenant: "t", name: `operations/${id}` },
+    id,
+    parent: "",
+    operationType: "x.y",
+    createdBy: "",
+    origin: "",
+    description: "",
+    labels: {},
+    policy: {
+      cancel: { cancellable: true, graceMs: 0, criticalMs: 0, cleanupMs: 0, killMs: 0 },
+      maxAttempts: 1,
+      backoffMs: 0,
+      backoffMaxMs: 0,
+      attemptTimeoutMs: 1,
+      stallTimeoutMs: 0,
+      retentionMs: 0,
+      onDelete: "keep",
     },
-    ...{ operationType: "x.y", createdBy: "", origin: "", description: "", startAfter: 0, deadline: null },
-    ...{ policy: { cancel, ...limits, onDelete: "keep" }, metadata: null, requestKey: null },
+    startAfter: 0,
+    deadline: null,
     request: { typeUrl: "", bytes: new Uint8Array(bytes) },
+    metadata: null,
+    requestKey: null,
   };
 }
 

@@ -59,6 +59,8 @@ export class SqliteStore implements Store {
   readonly #points: PointReads;
   /** One for point reads, one for lists and backups: a long scan holds up no Get. Started when first used. */
   readonly #readers = new Map<"points" | "lists", Promise<Reader>>();
+  /** Under way. */
+  #commits = 0;
   #fatalLine: string | null = null;
   #closing: Promise<void> | null = null;
 
@@ -107,6 +109,7 @@ export class SqliteStore implements Store {
   async commit(commands: readonly Command[]): Promise<CommitResult> {
     this.#requireOpen();
     if (commands.length === 0) return { outcomes: [], changed: [] };
+    this.#commits++;
     try {
       const message = await this.#writer.call("commit", commands.map(withOwnBytes));
       const result = decodeCommitResult(message);
@@ -118,6 +121,8 @@ export class SqliteStore implements Store {
     } catch (error) {
       if (!(error instanceof RpcError && error.reason === "STORAGE_FULL")) this.#cache.clear();
       throw error instanceof RpcError || this.#fatalLine === null ? error : unavailable(error);
+    } finally {
+      this.#commits--;
     }
   }
 
@@ -135,15 +140,19 @@ export class SqliteStore implements Store {
     if (!detail) return undefined;
     const { row, ...rest } = detail;
     const stored = rowToStoredOperation(row);
-    this.#cache.seen(stored, rowBytes(row));
+    this.#cache.seen(stored, rowBytes(row), true);
     return { ...stored, ...rest };
   }
 
   async listOperations(query: ListQuery): Promise<ListPage> {
     const reader = await this.#reader("lists");
     const page = await reader.call("listOperations", query);
-    // Kept, so that no later Get answers an older state than this page showed (S14).
-    const operations = page.rows.map((row) => this.#cache.seen(rowToStoredOperation(row), rowBytes(row)));
+    // No later Get may answer an older state than this page showed (S14). While commits are under way the page may
+    // be ahead of their replies, so then it is kept.
+    const keep = this.#commits > 0;
+    const operations = page.rows.map((row) => {
+      return this.#cache.seen(rowToStoredOperation(row), rowBytes(row), keep);
+    });
     return { operations, nextPageToken: page.nextPageToken };
   }
 

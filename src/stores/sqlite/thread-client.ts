@@ -31,6 +31,14 @@ type Result<F> = F extends (...args: never[]) => infer R ? R : never;
 /** The ending of this module is the ending of the threads' modules: .ts in src/, .js in dist/. */
 const ending = import.meta.url.slice(import.meta.url.lastIndexOf("."));
 
+/**
+ * A thread takes over the process's options. `--input-type`, of a program given as text, is one that it refuses; and a
+ * list given to it may hold only what a thread can have, so then it gets none.
+ */
+function threadOptions(): { execArgv?: string[] } {
+  return process.execArgv.some((option) => option.startsWith("--input-type")) ? { execArgv: [] } : {};
+}
+
 export class ThreadClient<Calls> {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, WaitingCall>();
@@ -63,10 +71,8 @@ export class ThreadClient<Calls> {
     options: ThreadClientOptions,
   ): Promise<{ client: ThreadClient<Calls>; value: Value }> {
     const { module, name, data } = options;
-    // A worker takes over the process's options; this one is for programs given as text, and a thread refuses it.
-    const execArgv = process.execArgv.filter((option) => !option.startsWith("--input-type"));
     const url = new URL(`./${module}${ending}`, import.meta.url);
-    const worker = new Worker(url, { name, workerData: data, execArgv });
+    const worker = new Worker(url, { name, workerData: data, ...threadOptions() });
     const client = new ThreadClient<Calls>(worker, options);
     const opened = Promise.withResolvers<ThreadOpened<Value>>();
     worker.on("message", (message: ThreadOpened<Value> | ThreadReply | ThreadEvent) => {

@@ -37,8 +37,8 @@ class MemoryModel {
 
   commit(commands: readonly Command[], now: Instant): readonly CommandOutcome[] {
     const decision = decide(this.#readSet(commands, now), commands, now);
-    this.#apply(decision);
-    return decision.outcomes.map((outcome) => {
+    // Before the writes: a grant carries the checkpoint that its attempt begins with.
+    const outcomes = decision.outcomes.map((outcome): CommandOutcome => {
       if (outcome.type !== "granted") return outcome;
       const grants = outcome.grants.map(({ record }) => ({
         record,
@@ -47,6 +47,8 @@ class MemoryModel {
       }));
       return { type: "granted", grants };
     });
+    this.#apply(decision);
+    return outcomes;
   }
 
   payloadOf(key: OperationKey, kind: string): Payload | null {
@@ -82,11 +84,13 @@ class MemoryModel {
         .filter(({ startAfter, deadline }) => startAfter <= now && (deadline === null || deadline > now))
         .sort((a, b) => a.startAfter - b.startAfter);
     }
-    if (command.type === "tickDue") return all.filter((record) => (nextTimer(record) ?? Infinity) <= now);
+    if (command.type === "tickDue") {
+      const timerOf = (record: OperationRecord): Instant => nextTimer(record) ?? Number.POSITIVE_INFINITY;
+      return all.filter((record) => timerOf(record) <= now).sort((a, b) => timerOf(a) - timerOf(b));
+    }
     if (command.type !== "closeSession") return [];
-    return all.filter(
-      ({ lease, held }) => lease?.session === command.session || held?.session === command.session,
-    );
+    const leased = all.filter(({ lease }) => lease?.session === command.session);
+    return [...leased, ...all.filter(({ held }) => held?.session === command.session)];
   }
 
   #apply(decision: Decision): void {
