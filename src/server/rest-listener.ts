@@ -171,7 +171,9 @@ function createApp(listener: RestListener, server: Server, limits: ServerLimits)
     genReqId: ({ headers }) => acceptRequestId(onlyText(headers["x-request-id"])) ?? nextRequestId(),
     exposeHeadRoutes: false,
     // No route has a schema: without these, ajv and fast-json-stringify are loaded for nothing (60 ms, 6 MB).
-    schemaController: { compilersFactory: { buildValidator: () => noSchema, buildSerializer: () => noSchema } },
+    schemaController: {
+      compilersFactory: { buildValidator: () => noSchema, buildSerializer: () => noSchema },
+    },
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
     // Everything is one route; `originalUrl` keeps the target.
     rewriteUrl: () => "/",
