@@ -82,7 +82,10 @@ export class Committer {
       for (const [index, waiting] of batch.entries()) {
         const outcome = result.outcomes[index];
         if (outcome && outcome.type !== "failed") waiting.resolve(outcome);
-        else waiting.reject(new RpcError("STORAGE_UNAVAILABLE", {}, { cause: outcome?.message }));
+        else
+          waiting.reject(
+            new RpcError(outcome?.reason ?? "STORAGE_UNAVAILABLE", {}, { cause: outcome?.message }),
+          );
       }
     } catch (error) {
       for (const waiting of batch) waiting.reject(error);

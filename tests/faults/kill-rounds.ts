@@ -45,7 +45,7 @@ export async function killUnderLoad(kills: number): Promise<KillReport> {
         pids: files.pids,
         beats: files.beats,
       });
-      await delay(200 + Math.random() * 800);
+      await delay(200 + Math.random() * 1000);
       process_.kill("SIGKILL");
       await process_.exited();
       loadedMs += performance.now() - began;

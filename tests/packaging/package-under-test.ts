@@ -29,12 +29,14 @@ export const entryPoints: readonly string[] = Object.keys(manifest.exports).map(
 export async function runIn(cwd: string, command: string, ...args: string[]): Promise<string> {
   // npm tells its children about the project it runs for; the project here is another one.
   const inherited = Object.entries(process.env).filter(([key]) => !/^npm_|^INIT_CWD$|^NODE_/.test(key));
-  const { stdout } = await run(command, args, {
+  const running = run(command, args, {
     cwd,
     env: Object.fromEntries(inherited),
     maxBuffer: 64 * 1024 * 1024,
   });
-  return stdout;
+  // npm waits for the end of an open standard input before it ends itself.
+  running.child.stdin?.end();
+  return (await running).stdout;
 }
 
 interface PackedFile {
