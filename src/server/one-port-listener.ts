@@ -15,7 +15,7 @@ export interface OnePortListenerOptions {
 }
 
 function ignoreError(): void {
-  // A reset connection; the close event follows, and the protocols listen to that.
+  // Of a connection: it was reset; its close event follows, and the protocols listen to that.
 }
 
 /** Accepts connections and tells HTTP/1.1 from HTTP/2. */
@@ -39,6 +39,8 @@ export class OnePortListener {
       this.#server.once("error", reject);
       this.#server.listen({ host, port, backlog: 1024 }, () => {
         this.#server.off("error", reject);
+        // From here on it is a connection that could not be accepted (no file descriptor left): the others go on.
+        this.#server.on("error", ignoreError);
         resolve(this.address());
       });
     });

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { repositoryFiles, root } from "../tidy/source-tree.ts";
+import { outsideEnvironment } from "./package-under-test.ts";
 
 const clone = mkdtempSync(join(tmpdir(), "belay-clone-"));
 
@@ -21,10 +22,7 @@ const systemPath = (process.env["PATH"] ?? "")
 const SECOND_START_MAX_MS = 3000;
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(
-    ([key]) => !/^npm_|^INIT_CWD$|^NODE_|^BELAY_/.test(key),
-  );
-  return { ...Object.fromEntries(inherited), PATH: systemPath };
+  return { ...outsideEnvironment(), PATH: systemPath };
 }
 
 interface Result {

@@ -25,15 +25,15 @@ export const entryPoints: readonly string[] = Object.keys(manifest.exports).map(
   (path) => manifest.name + path.slice(1),
 );
 
+/** This process's environment without what npm and Node told it about the project that it runs for. */
+export function outsideEnvironment(): Record<string, string | undefined> {
+  const ours = /^npm_|^INIT_CWD$|^NODE_(OPTIONS|PATH|ENV|COMPILE_CACHE|TEST_CONTEXT)$|^BELAY_/;
+  return Object.fromEntries(Object.entries(process.env).filter(([key]) => !ours.test(key)));
+}
+
 /** Runs a program to its end and answers its standard output; rejects with both outputs if it fails. */
 export async function runIn(cwd: string, command: string, ...args: string[]): Promise<string> {
-  // npm tells its children about the project it runs for; the project here is another one.
-  const inherited = Object.entries(process.env).filter(([key]) => !/^npm_|^INIT_CWD$|^NODE_/.test(key));
-  const running = run(command, args, {
-    cwd,
-    env: Object.fromEntries(inherited),
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const running = run(command, args, { cwd, env: outsideEnvironment(), maxBuffer: 64 * 1024 * 1024 });
   // npm waits for the end of an open standard input before it ends itself.
   running.child.stdin?.end();
   return (await running).stdout;

@@ -67,6 +67,19 @@ test("rest: a page of another site cannot cancel, whatever it tries", async () =
   world.finish(name);
 });
 
+test("rest: methods and paths that are not served are guarded too", async () => {
+  const headers = { host: "rebind.evil.example" };
+  for (const [method, path] of [
+    ["PURGE", "/v1/operations"],
+    ["OPTIONS", "/v1/operations"],
+    ["GET", "/nothing"],
+    ["GET", "//"],
+    ["POST", "/readyz"],
+  ] as const) {
+    assert.equal((await rawRequest(world.port, method, path, { headers })).status, 403, `${method} ${path}`);
+  }
+});
+
 test("rest: a refused request is refused before its body is read", async () => {
   const headers = { host: "evil.example", "content-type": "application/json", "content-length": "1000000" };
   const { status } = await rawRequest(world.port, "POST", "/v1/operations", {
