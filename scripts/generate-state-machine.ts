@@ -71,6 +71,7 @@ const situations: readonly Situation[] = [
   { state: "-", when: "", timer: "", record: null },
   situation({ ...deadline, when: "free" }, { ...twice, ...soon }),
   situation({ ...deadline, when: "reserved" }, { ...twice, ...soon }, reserved),
+  situation({ when: "may still run" }, { maxAttempts: 3 }, begun, 2, simple.tick()),
   situation({ ...timeout, when: "attempts left" }, twice, begun),
   situation({ ...timeout, when: "last attempt" }, once, begun),
   situation({ ...deadline, when: "attempts left" }, { ...twice, ...soon }, begun, 1),
@@ -80,6 +81,7 @@ const situations: readonly Situation[] = [
   situation({ ...cancelDeadline, when: "stopped by its deadline" }, soon, begun, 1, simple.tick()),
   situation({}, twice, begun, completeCommand(w1, "first")),
   situation({ when: "by a report" }, once, begun, failCommand(w1, { digest: "first" })),
+  situation({ when: "timed out" }, once, begun, 2, simple.tick()),
   situation({ when: "unconfirmed" }, twice, begun, cancelCommand(), 2, simple.tick()),
   situation({}, twice, cancelCommand()),
 ];

@@ -60,7 +60,7 @@ CREATE TABLE operations (
   lease_session TEXT,
   lease_begun INTEGER CHECK (lease_begun IN (0, 1)),
   lease_guarded INTEGER CHECK (lease_guarded IN (0, 1)),
-  -- After STOP_UNCONFIRMED: the lease whose work may still run.
+  -- The lease of an attempt that was taken away and may still run.
   held_session TEXT,
   held_begun INTEGER CHECK (held_begun IN (0, 1)),
   held_guarded INTEGER CHECK (held_guarded IN (0, 1)),
@@ -103,10 +103,10 @@ CREATE TABLE operations (
   CONSTRAINT lease_is_whole CHECK (
     (lease_session IS NULL) = (lease_begun IS NULL) AND (lease_session IS NULL) = (lease_guarded IS NULL)
   ),
-  CONSTRAINT held_is_whole_and_done CHECK (
+  CONSTRAINT held_is_whole_and_free CHECK (
     (held_session IS NULL) = (held_begun IS NULL)
     AND (held_session IS NULL) = (held_guarded IS NULL)
-    AND (held_session IS NULL OR done_time IS NOT NULL)
+    AND (held_session IS NULL OR lease_session IS NULL)
   ),
   CONSTRAINT s11_attempts_are_bounded CHECK (attempt BETWEEN 0 AND max_attempts),
   CONSTRAINT progress_is_whole CHECK ((progress_percent IS NULL) = (progress_message IS NULL)),

@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { createLogger } from "../base/logger.ts";
 import { SqliteStore } from "../stores/sqlite/sqlite-store.ts";
 import { eventually } from "../testing/eventually.ts";
-import type { Grant } from "./commands.ts";
+import type { CommandOutcome, Grant } from "./commands.ts";
 import { Engine, type StartRequest } from "./engine.ts";
 import type { CancelRequest, OperationKey, OperationPolicy, OperationRecord } from "./operation.ts";
 import type { Session } from "./session.ts";
@@ -206,14 +206,38 @@ test("a cancel deadline without evidence ends the operation by itself, and holds
   await eventually("the next grant", () => all.transport.grants.some(({ record }) => record.name === next));
 });
 
-test("an attempt timeout takes the attempt away, tells the worker, and grants it again after its backoff", async (context) => {
-  const all = await rig(context, { attemptTimeoutMs: 30 });
-  const { name, token } = await started(all);
-  await eventually("the revocation", () => all.transport.revoked_.includes(name));
+/** What a worker reports when the handler of a cancelled or revoked attempt has settled. */
+function stoppedBy(all: Rig, { name, token }: { name: string; token: number }): Promise<CommandOutcome> {
+  return all.session.report({
+    type: "stopped",
+    key: key(name),
+    session: all.session.id,
+    token,
+    evidence: "HANDLER_STOPPED",
+    mechanism: "SIGNAL",
+  });
+}
+
+/** An operation whose attempt was taken away, and whose worker has not said that it stopped. */
+async function timedOut(all: Rig): Promise<{ name: string; token: number }> {
+  const attempt = await started(all);
+  await eventually("the revocation", () => all.transport.revoked_.includes(attempt.name));
+  return attempt;
+}
+
+test("an attempt timeout takes the attempt away, tells the worker, and grants it again once the worker's work has stopped", async (context) => {
+  const all = await rig(context, { attemptTimeoutMs: 400, maxAttempts: 3 });
+  const { name, token } = await timedOut(all);
+  const { operation } = await all.engine.start(request());
+  const next = operation.record.name;
+  const still = await all.engine.wait(key(next), { timeoutMs: 50, onCallerGone: never });
+  assert.equal(still.record.state, "PENDING", "a session with a stuck handler got new work");
+  assert.equal((await stoppedBy(all, { name, token })).type, "late");
   const second = await eventually("the second grant", () =>
-    all.transport.grants.find(({ record }) => record.leaseToken > token),
+    all.transport.grants.find(({ record }) => record.name === name && record.leaseToken > token),
   );
   assert.equal(second.record.attempt, 2);
+  await eventually("the next grant", () => all.transport.grants.some(({ record }) => record.name === next));
   const late = await all.session.report({
     type: "complete",
     key: key(name),
@@ -223,6 +247,56 @@ test("an attempt timeout takes the attempt away, tells the worker, and grants it
     digest: "d",
   });
   assert.ok(late.type === "refused" && late.reason === "LEASE_LOST", JSON.stringify(late));
+});
+
+test("an attempt that never says that it stopped is given up after the time of an attempt, to another worker", async (context) => {
+  const all = await rig(context, { attemptTimeoutMs: 100, maxAttempts: 3 });
+  const { name, token } = await timedOut(all);
+  const transport = new Recording();
+  await openSession(all.engine, transport, 4);
+  assert.deepEqual(transport.grants, []);
+  const second = await eventually("the second grant", () =>
+    transport.grants.find(({ record }) => record.name === name),
+  );
+  assert.equal(second.record.attempt, 2);
+  assert.ok(
+    second.record.updateTime - (await all.engine.detail(key(name))).attempts[0]!.endTime >= 100_000,
+    "the second attempt did not wait",
+  );
+  const late = await stoppedBy(all, { name, token });
+  assert.ok(late.type === "refused" && late.reason === "LEASE_LOST", JSON.stringify(late));
+});
+
+test("a cancel after an attempt timeout waits for the worker's evidence", async (context) => {
+  const all = await rig(context, { attemptTimeoutMs: 50 });
+  const attempt = await timedOut(all);
+  const call = { key: key(attempt.name), requestedBy: "user:bob", reason: "", origin: "test", graceMs: null };
+  assert.equal((await all.engine.cancel(call)).verdict, "STOPPING");
+  const { operation } = await all.engine.start(request());
+  const next = operation.record.name;
+  const still = await all.engine.wait(key(next), { timeoutMs: 50, onCallerGone: never });
+  assert.equal(still.record.state, "PENDING", "a session with a stuck handler got new work");
+  assert.equal((await stoppedBy(all, attempt)).type, "operation");
+  const done = await all.engine.wait(key(attempt.name), { timeoutMs: 60_000, onCallerGone: never });
+  assert.equal(done.record.state, "CANCELLED");
+  assert.equal(done.record.cancel?.evidence, "HANDLER_STOPPED");
+  await eventually("the next grant", () => all.transport.grants.some(({ record }) => record.name === next));
+});
+
+test("a cancel after an attempt timeout ends unconfirmed where no evidence comes", async (context) => {
+  const cancel = { ...policy.cancel, graceMs: 10, killMs: 10 };
+  const all = await rig(context, { attemptTimeoutMs: 50, cancel });
+  const attempt = await timedOut(all);
+  const call = { key: key(attempt.name), requestedBy: "user:bob", reason: "", origin: "test", graceMs: null };
+  assert.equal((await all.engine.cancel(call)).verdict, "STOPPING");
+  const done = await all.engine.wait(key(attempt.name), { timeoutMs: 60_000, onCallerGone: never });
+  assert.ok(
+    done.record.outcome?.kind === "error" &&
+      done.record.outcome.status.message.startsWith("STOP_UNCONFIRMED"),
+  );
+  assert.equal(done.record.held?.token, attempt.token);
+  assert.equal((await stoppedBy(all, attempt)).type, "late");
+  assert.equal((await all.engine.receipt(key(attempt.name))).events.at(-1)?.kind, "CONFIRMED_LATER");
 });
 
 test("the work of a former server process is settled: retried, or cancelled where a cancel was committed", async (context) => {

@@ -3,7 +3,7 @@
 import type { Instant } from "../base/clock.ts";
 import { StatusCode } from "../base/status-code.ts";
 import type { CommandOutcome, OperationCommand, Refusal } from "./commands.ts";
-import { isDone, type OperationRecord } from "./operation.ts";
+import { isDone, type Lease, type OperationRecord } from "./operation.ts";
 import type { Transition } from "./transition.ts";
 
 /** What one step wrote beside the operation's row. */
@@ -36,9 +36,17 @@ export interface History {
   cancelAcknowledged: boolean;
   /** The worker's report that ended the operation. */
   ending: OperationCommand | null;
+  /** An attempt that was taken away, and of which nothing says yet that it has ended. */
+  open: Lease | null;
 }
 
-export const noHistory: History = { begun: 0, lastToken: 0, cancelAcknowledged: false, ending: null };
+export const noHistory: History = {
+  begun: 0,
+  lastToken: 0,
+  cancelAcknowledged: false,
+  ending: null,
+  open: null,
+};
 
 /** Each answers why the rule is broken, or null where it holds. */
 export interface Invariant {
@@ -75,12 +83,29 @@ export function remember(step: Step): History {
   if (after === before) return history;
   const ends = after !== null && isDone(after.state) && !(before && isDone(before.state));
   return {
-    begun: history.begun + (isBegun(after) && !isBegun(before) ? 1 : 0),
+    begun: history.begun + (beginsAnew(step) ? 1 : 0),
     lastToken: Math.max(history.lastToken, after?.lease?.token ?? 0),
     cancelAcknowledged:
       history.cancelAcknowledged || (command.type === "cancel" && outcome.type === "cancel"),
     ending: ends && "token" in command ? command : history.ending,
+    open: openAttempt(step),
   };
+}
+
+const endingReports = new Set<OperationCommand["type"]>(["complete", "fail", "stopped", "release"]);
+
+/** The attempt that no lease stands for any more, unless this step says that it has ended, or a new one took its place. */
+function openAttempt({ before, command, after, history }: Step): Lease | null {
+  const attempt = before?.lease?.begun ? before.lease : history.open;
+  if (attempt === null || after?.lease?.begun) return null;
+  if (endingReports.has(command.type) && isHolder(attempt, command)) return null;
+  const isOver = command.type === "expireLease" && command.session === attempt.session && !command.survived;
+  return isOver && attempt.guarded ? null : attempt;
+}
+
+/** A new attempt, and not one that was taken away and is now waited for by a cancel. */
+function beginsAnew({ before, after, history }: Step): boolean {
+  return isBegun(after) && !isBegun(before) && !isSame(after?.lease, history.open);
 }
 
 /** The invariants that a step breaks, as `S9: why`. */
@@ -194,8 +219,8 @@ function noRerunAfterCancel({ before, command, after }: Step): string | null {
 
 function fenced({ before, command, outcome, after, history }: Step): string | null {
   const token = after?.lease?.token ?? 0;
-  if (token > 0 && token !== before?.lease?.token && token <= history.lastToken)
-    return `token ${token} was granted again`;
+  const isNew = token > 0 && token !== before?.lease?.token && token !== history.open?.token;
+  if (isNew && token <= history.lastToken) return `token ${token} was granted again`;
   if (outcome.type === "refused") return after === before ? null : "a refused command changed the operation";
   if (!("token" in command) || !before) return null;
   if (isHolder(before.held, command))
@@ -284,17 +309,30 @@ function deletedStaysDeleted({ before, command, outcome, after }: Step): string 
   return asks && !hidden ? `${command.type} of a deleted operation was answered ${outcome.type}` : null;
 }
 
-function evidenceFirst({ before, command, after }: Step): string | null {
+function heldUntilEvidence(step: Step): string | null {
+  const { before, command, now, after, history } = step;
+  if (after === null) return null;
+  const { open } = after === before ? history : remember(step);
+  const wasAborted = isDone(after.state) && after.held === null && errorCode(after) === StatusCode.ABORTED;
+  if (!isSame(after.held, open) && !wasAborted)
+    return open === null ? "a lease is held after its end" : "work that may still run is not held";
+  const bound = now + after.policy.attemptTimeoutMs * 1000;
+  if (after.state === "PENDING" && after.held && !before?.held && after.startAfter < bound)
+    return "the next attempt does not wait for the end of the last one";
+  const isGivenUp = before?.held && command.type === "assign" && after !== before;
+  return isGivenUp && now < before.startAfter ? "an attempt that may still run was given up too early" : null;
+}
+
+function evidenceFirst({ before, command, after, history }: Step): string | null {
   if (after === null) return null;
   const evidence = after.cancel?.evidence ?? null;
   if (after.state === "CANCELLED" && evidence === null) return "CANCELLED without evidence";
-  if (before?.held && !after.held && evidence === null) return "the held slot was freed without evidence";
   const old = before?.cancel?.evidence ?? null;
   if (evidence === old) return null;
   if (old !== null) return `evidence ${old} became ${evidence}`;
   switch (evidence) {
     case "NEVER_STARTED":
-      return isBegun(before) ? "NEVER_STARTED of an attempt that began" : null;
+      return isBegun(before) || history.open ? "NEVER_STARTED of an attempt that began" : null;
     case "LEASE_EXPIRED": {
       const lease = before?.lease ?? before?.held;
       const expired =
@@ -345,5 +383,6 @@ export const invariants: readonly Invariant[] = [
   { id: "S13", claim: "one revision for each visible change, time never turns back", check: revisionsCount },
   { id: "S18", claim: "deleted stays deleted, names are never reused", check: deletedStaysDeleted },
   { id: "G2", claim: "evidence before CANCELLED", check: evidenceFirst },
+  { id: "G2", claim: "work that may still run is held", check: heldUntilEvidence },
   { id: "G3", claim: "a cancel ends by its deadline", check: stopIsBounded },
 ];

@@ -146,7 +146,10 @@ export interface OperationRecord extends OperationKey {
   /** The last lease token granted. */
   leaseToken: number;
   lease: Lease | null;
-  /** After STOP_UNCONFIRMED: the lease whose slot and key stay held until evidence comes. */
+  /**
+   * The lease of an attempt that was taken away and may still run: its slot and key stay held until evidence comes.
+   * Set by STOP_UNCONFIRMED, by a timeout, and by the loss of a worker that was not guarded; never beside a lease.
+   */
   held: Lease | null;
   attemptStartTime: Instant | null;
   /** The last progress or checkpoint of the attempt, or its start. */

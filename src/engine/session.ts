@@ -26,7 +26,7 @@ export class Session {
   readonly #transport: WorkerTransport;
   readonly #submit: (command: Command) => Promise<CommandOutcome>;
   readonly #running = new Map<string, Running>();
-  /** Operations that ended unconfirmed while their work may still run here. */
+  /** Operations that ended unconfirmed, or whose attempt was taken away, while their work may still run here. */
   readonly #stuck = new Set<string>();
   #free: number;
   #draining = false;
@@ -79,14 +79,18 @@ export class Session {
    */
   operationChanged(record: OperationRecord): void {
     const text = keyText(record);
-    if (record.held?.session === this.id) this.#stuck.add(text);
-    else if (this.#stuck.delete(text)) this.workMayBeReady();
+    const isHeld = record.held?.session === this.id;
+    // Cancelled while it was held: still the same handler, waited for under its old lease.
+    const isAwaited = record.state === "CANCELLING" && record.lease?.session === this.id;
+    if (isHeld) this.#stuck.add(text);
+    else if (!isAwaited && this.#stuck.delete(text)) this.workMayBeReady();
     const running = this.#running.get(text);
     if (!running) return;
     const { lease, cancel } = record;
     if (lease?.session !== this.id || lease.token !== running.token) {
       this.#running.delete(text);
-      const told = running.ending || record.held?.session === this.id;
+      // Unconfirmed: it was told of the cancel and of its deadline.
+      const told = running.ending || (isHeld && record.cancel !== null);
       if (!told) this.#transport.revoked(running.key, running.token, record);
       return;
     }

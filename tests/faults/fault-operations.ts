@@ -45,6 +45,25 @@ export const operations: readonly OperationDefinition[] = [
       }, 3000);
     });
   }),
+  defineOperation(
+    {
+      type: "fault.deaf-late",
+      graceMs: 10_000,
+      killMs: 200,
+      attemptTimeoutMs: 300,
+      maxAttempts: 2,
+      backoffMs: 50,
+    },
+    async (context) => {
+      note("begin", context);
+      return await new Promise<undefined>((resolve) => {
+        setTimeout(() => {
+          note("finished", context);
+          resolve(undefined);
+        }, 2000);
+      });
+    },
+  ),
   // Writes its pid and its grandchild's, then appends to a file for ever: whether it runs is seen from outside.
   defineOperation({
     type: "fault.process",

@@ -113,6 +113,24 @@ test("a handler that ignores its signal ends STOP_UNCONFIRMED in time, and is co
   assert.equal(stateName((await ended(next.name)).state), "SUCCEEDED");
 });
 
+test("a handler that outlives its attempt's time is not said to be CANCELLED before it is gone", async () => {
+  const { name } = await client.start("fault.deaf-late");
+  await begun(name);
+  await eventually(
+    "the attempt's time is over",
+    async () => (await client.get(name)).state === State.PENDING,
+  );
+  const { verdict } = await client.cancel(name, { reason: "timed out" });
+  assert.equal(verdict, "STOPPING");
+  const operation = await ended(name);
+  const runsOf = (event: string): number =>
+    readLines(runs).filter((line) => line.includes(name) && line.includes(event)).length;
+  assert.equal(runsOf("finished"), 1, "CANCELLED was said while the handler ran");
+  assert.equal(stateName(operation.state), "CANCELLED");
+  assert.equal(operation.cancellation?.evidence, "HANDLER_STOPPED");
+  assert.equal(runsOf("begin"), 1, "it ran again");
+});
+
 test("a server that was stopped in mid-cancel does not mistake its own pause for a handler that would not stop", async () => {
   const { pids, beats } = trace();
   const { name } = await client.start("fault.process", { payload: { pids, beats } });

@@ -1,5 +1,5 @@
 // Bugs of cancels, deadlines and evidence in the pure core.
-import { bySearch, byTable, byTranscript } from "./killers.ts";
+import { byEngine, bySearch, byTable, byTranscript } from "./killers.ts";
 import type { Mutant } from "./run-mutant.ts";
 
 const CHANGE = "src/engine/transitions/change.ts";
@@ -28,8 +28,8 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: 'if (record.state === "CANCELLING") {\n    return lease.guarded',
-        replace: "if (now < 0) {\n    return lease.guarded",
+        find: 'if (record.state === "CANCELLING") {\n    return isOver',
+        replace: "if (now < 0) {\n    return isOver",
       },
       {
         file: CHANGE,
@@ -92,8 +92,8 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: CANCEL,
-        find: "return cancelPending(record, command, now);",
-        replace: 'return nothingToDo(record, "PREVENTED_START");',
+        find: "? cancelPending(record, command, now)",
+        replace: '? nothingToDo(record, "PREVENTED_START")',
       },
     ],
     killers: [bySearch("S5: ")],
@@ -124,13 +124,78 @@ export const cancelMutants: readonly Mutant[] = [
     killers: [bySearch("G2: ")],
   },
   {
+    name: "a cancel of a pending operation whose timed-out attempt may still run claims NEVER_STARTED",
+    breaks: "G2",
+    edits: [
+      {
+        file: CANCEL,
+        find: "return record.held === null ? cancelPending",
+        replace: "return now > 0 ? cancelPending",
+      },
+    ],
+    killers: [
+      bySearch("G2: NEVER_STARTED of an attempt that began"),
+      byTable("pending-held.txt: timed out", "cancel: expected ->CANCELLING, got ->CANCELLED"),
+      byTranscript("timeout-requeued.txt: cancel", "STOPPING"),
+      byEngine("a cancel after an attempt timeout waits", "PREVENTED_START"),
+    ],
+  },
+  {
+    name: "a timeout forgets that its attempt may still run",
+    breaks: "G2",
+    edits: [
+      {
+        file: TICK,
+        find: "? requeuedHeld(record, now)",
+        replace: "? { ...requeuedHeld(record, now), held: null }",
+      },
+    ],
+    killers: [bySearch("G2: work that may still run is not held")],
+  },
+  {
+    name: "the timeout of the last attempt gives its slot away",
+    breaks: "G2",
+    edits: [{ file: TICK, find: ", held: record.lease };", replace: " };" }],
+    killers: [
+      bySearch("G2: work that may still run is not held"),
+      byTable("held.txt: timed out", "expected late"),
+    ],
+  },
+  {
+    name: "the next attempt does not wait for the one whose time ran out",
+    breaks: "G2",
+    edits: [
+      {
+        file: CHANGE,
+        find: "startAfter: Math.max(next.startAfter, givenUp) };",
+        replace: "startAfter: Math.min(next.startAfter, givenUp) };",
+      },
+    ],
+    killers: [bySearch("G2: the next attempt does not wait")],
+  },
+  {
+    name: "an attempt that may still run is forgotten when its operation is only reserved",
+    breaks: "G2",
+    edits: [
+      {
+        file: LEASE,
+        find: "const isFree = record.held === null || command.begin;",
+        replace: "const isFree = true;",
+      },
+    ],
+    killers: [
+      bySearch("G2: work that may still run is not held"),
+      byTable("pending-held.txt: waited for", "reserve w2: expected NOT_RUNNABLE"),
+    ],
+  },
+  {
     name: "the expiry of an unguarded attempt counts as evidence",
     breaks: "G2",
     edits: [
       {
         file: LEASE,
-        find: "return lease.guarded && !command.survived\n",
-        replace: "return !command.survived\n",
+        find: "const isOver = lease.guarded && !command.survived;",
+        replace: "const isOver = !command.survived;",
       },
     ],
     killers: [bySearch("G2: "), byTable("cancelling.txt: unguarded", "expire w1")],
@@ -139,7 +204,11 @@ export const cancelMutants: readonly Mutant[] = [
     name: "the expiry counts as evidence although the work was seen alive",
     breaks: "G2",
     edits: [
-      { file: LEASE, find: "return lease.guarded && !command.survived\n", replace: "return lease.guarded\n" },
+      {
+        file: LEASE,
+        find: "const isOver = lease.guarded && !command.survived;",
+        replace: "const isOver = lease.guarded;",
+      },
     ],
     killers: [bySearch("G2: ")],
   },
@@ -209,6 +278,6 @@ export const cancelMutants: readonly Mutant[] = [
     name: "the slot of an unconfirmed end is given away",
     breaks: "G2",
     edits: [{ file: STOP, find: "held: record.lease }", replace: "held: null }" }],
-    killers: [bySearch("G3: ")],
+    killers: [bySearch("G2: work that may still run is not held")],
   },
 ];

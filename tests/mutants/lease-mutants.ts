@@ -81,7 +81,7 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: "const reserved = { ...record, leaseToken: token, lease };",
+        find: "const reserved = { ...record, leaseToken: token, lease, held: null };",
         replace:
           "const reserved = { ...record, leaseToken: token, lease, attempt: record.attempt + (command.begin ? 0 : 1) };",
       },

@@ -8,6 +8,20 @@ const SESSION = "src/engine/session.ts";
 
 export const shellMutants: readonly Mutant[] = [
   {
+    name: "a worker is not told that its attempt's time is over",
+    breaks: "G10",
+    edits: [{ file: SESSION, find: "(isHeld && record.cancel !== null)", replace: "isHeld" }],
+    killers: [byEngine("an attempt timeout takes the attempt away", "the revocation")],
+  },
+  {
+    name: "a cancel of work that outlived its time lets its session have new work",
+    breaks: "G2",
+    edits: [{ file: SESSION, find: "!isAwaited && this.#stuck.delete", replace: "this.#stuck.delete" }],
+    killers: [
+      byEngine("a cancel after an attempt timeout waits", "a session with a stuck handler got new work"),
+    ],
+  },
+  {
     name: "a wait reads first and subscribes then",
     breaks: "L1",
     edits: [

@@ -11,6 +11,18 @@ const SCHEMA_TEST = "src/stores/sqlite/schema.test.ts";
 
 export const storeMutants: readonly Mutant[] = [
   {
+    name: "what a pending operation holds is not stored",
+    breaks: "G2",
+    edits: [
+      {
+        file: "src/stores/sqlite/decision-writer.ts",
+        find: "record.held?.token !== before.held?.token",
+        replace: "record.held?.token === -1",
+      },
+    ],
+    killers: [byStore("an attempt whose time ran out is held", "strictly deep-equal")],
+  },
+  {
     name: "synchronous NORMAL: a power cut loses what was acknowledged",
     breaks: "G9",
     edits: [

@@ -73,8 +73,12 @@ function haveTheSame<Row>(a: ReadonlyMap<string, Row>, b: ReadonlyMap<string, Ro
 /** What must hold of all rows together. */
 export function ledgerViolations({ operations, requestKeys, sessions }: Ledger): string[] {
   const found: string[] = [];
-  for (const { name, lease } of operations.values()) {
-    if (lease && !sessions.has(lease.session))
+  for (const { name, lease, held, attemptStartTime, state } of operations.values()) {
+    if (held?.guarded && !sessions.has(held.session))
+      found.push(`L3: ${name} holds a guarded attempt of ${held.session}, whose session is closed`);
+    // Only the cancel of work that was held from an unguarded session may wait for it, until its deadline.
+    const isAwaited = state === "CANCELLING" && attemptStartTime === null && !lease?.guarded;
+    if (lease && !sessions.has(lease.session) && !isAwaited)
       found.push(`L3: ${name} is held by ${lease.session}, whose session is closed`);
   }
   for (const { name, requestId } of requestKeys.values()) {

@@ -197,13 +197,15 @@ function operationKey({ ledger, now, histories }: BatchState, key: OperationKey)
     holder ? `${holder.session} ${lease !== null} ${holder.begun}` : "",
     history.lastToken - record.leaseToken,
     history.ending?.type ?? "",
+    history.open !== null,
     outcome ? `${outcome.kind} ${outcome.kind === "error" ? outcome.status.code : ""} ${outcome.digest}` : "",
     cancel ? `${cancel.cause} ${cancel.evidence}` : "",
   ];
   if (record.state === "PENDING") parts.push(ahead(record.startAfter, now));
   if (record.state === "RUNNING")
     parts.push(ahead((record.attemptStartTime ?? 0) + policy.attemptTimeoutMs * UNIT, now));
-  if (record.state === "CANCELLING" && cancel) parts.push(ahead(cancel.deadline, now));
+  if (record.state === "CANCELLING" && cancel)
+    parts.push(ahead(cancel.deadline, now), record.attemptStartTime === null);
   return parts.join(" ");
 }
 

@@ -94,7 +94,7 @@ function isReady(record: OperationRecord, now: number): boolean {
   return record.state === "PENDING" && record.lease === null && record.startAfter <= now;
 }
 
-/** Work of the session, and work that ended unconfirmed there and still holds its slot. */
+/** Work of the session, and work that was taken from it and may still run. */
 function isHeldBySession(record: OperationRecord, session: string): boolean {
   return record.lease?.session === session || record.held?.session === session;
 }

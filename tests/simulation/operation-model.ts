@@ -86,7 +86,7 @@ const clientActions: readonly Action[] = [
   action("tick", simple.tick(), true),
   action("assign w1", simple.assign("w1", { guarded: true, begin: false }), true),
   action("assign w2", simple.assign("w2", { guarded: false, begin: false })),
-  action("assign w1, begin", simple.assign("w1", { guarded: true, begin: true })),
+  action("assign w1, begin", simple.assign("w1", { guarded: true, begin: true }), true),
   action("assign w2, begin", simple.assign("w2", { guarded: false, begin: true })),
   action("w1 is lost", simple.expire("w1")),
   action("w2 is lost", simple.expire("w2")),
@@ -153,6 +153,7 @@ function stateKey({ record, now, history }: OperationState): string {
     history.begun - record.attempt,
     history.lastToken - record.leaseToken,
     history.cancelAcknowledged,
+    history.open !== null,
   ];
   if (isDone(record.state)) parts.push(doneKey(record, history));
   else parts.push(ahead(record.deadline, now));

@@ -51,7 +51,10 @@ const tooLate = {
   CANCELLED: "ALREADY_CANCELLED",
 } as const;
 
-/** Idempotent; of a done operation an OK no-op (S6); of a pending one the end at once (G5). */
+/**
+ * Idempotent; of a done operation an OK no-op (S6); of a pending one the end at once (G5), unless an attempt that was
+ * taken away may still run: then that one has to stop (G2).
+ */
 export function cancelOperation(
   record: OperationRecord,
   command: CancelCommand,
@@ -67,7 +70,7 @@ export function cancelOperation(
     case "CANCELLING":
       return cancelAgain(record, command, now);
     case "PENDING":
-      return cancelPending(record, command, now);
+      return record.held === null ? cancelPending(record, command, now) : cancelHeld(record, command, now);
     case "RUNNING":
       return cancelRunning(record, command, now);
   }
@@ -103,6 +106,11 @@ function cancelRunning(record: OperationRecord, command: CancelCommand, now: Ins
     { visible: true, receipt },
   );
   return answer(transition, "STOPPING", true);
+}
+
+/** Its end is awaited under the old token, as if it still ran. Its worker was told to stop when it was taken away. */
+function cancelHeld(record: OperationRecord, command: CancelCommand, now: Instant): Transition {
+  return cancelRunning({ ...record, lease: record.held, held: null }, command, now);
 }
 
 /** A later cancel can only shorten what is left (G3, G4); it never restarts the grace. */

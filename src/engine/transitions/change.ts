@@ -80,21 +80,16 @@ export function fence(
   return null;
 }
 
-/** Closes the running attempt. */
+/** Closes the running attempt. One whose time ran out is closed already: it is only waited for (`cancelHeld`). */
 export function closeAttempt(
   record: OperationRecord,
   now: Instant,
   outcome: AttemptRecord["outcome"],
   error: StatusValue | null,
-): AttemptRecord {
-  return {
-    attempt: record.attempt,
-    session: record.lease?.session ?? "",
-    startTime: record.attemptStartTime ?? now,
-    endTime: now,
-    outcome,
-    error,
-  };
+): AttemptRecord[] {
+  const { attempt, lease, attemptStartTime: startTime } = record;
+  if (startTime === null) return [];
+  return [{ attempt, session: lease?.session ?? "", startTime, endTime: now, outcome, error }];
 }
 
 /** The one place where an operation ends: state, outcome and doneTime are set together, the lease is dropped. */
@@ -115,10 +110,13 @@ export function ended(
   };
 }
 
+function backoffEnd(record: OperationRecord, now: Instant): Instant {
+  const { backoffMs, backoffMaxMs } = record.policy;
+  return now + Math.min(backoffMs * 2 ** Math.max(0, record.attempt - 1), backoffMaxMs) * 1000;
+}
+
 /** Back to PENDING, with backoff after a failure; the attempts used stay used. */
 export function requeued(record: OperationRecord, now: Instant, backoff: boolean): OperationRecord {
-  const { backoffMs, backoffMaxMs } = record.policy;
-  const delayMs = backoff ? Math.min(backoffMs * 2 ** Math.max(0, record.attempt - 1), backoffMaxMs) : 0;
   return {
     ...record,
     ...touched(record, now),
@@ -127,7 +125,33 @@ export function requeued(record: OperationRecord, now: Instant, backoff: boolean
     attemptStartTime: null,
     activityTime: null,
     progress: null,
-    startAfter: now + delayMs * 1000,
+    startAfter: backoff ? backoffEnd(record, now) : now,
+  };
+}
+
+/**
+ * Back to PENDING while the attempt's work may still run: `held` says whose. The next attempt waits for evidence, at
+ * most as long as an attempt may take (L3); it then runs beside what may be left of the old one (at least once).
+ */
+export function requeuedHeld(record: OperationRecord, now: Instant): OperationRecord {
+  const next = requeued(record, now, true);
+  const givenUp = now + record.policy.attemptTimeoutMs * 1000;
+  return { ...next, held: record.lease, startAfter: Math.max(next.startAfter, givenUp) };
+}
+
+/**
+ * The attempt that was still held has ended, and there is no cancel whose receipt would want to know. The result, or
+ * PENDING, stands; the backoff of the next attempt counts from here. Clients see none of it.
+ */
+export function heldFreed(record: OperationRecord, now: Instant): Transition {
+  const startAfter =
+    record.state === "PENDING" ? Math.min(record.startAfter, backoffEnd(record, now)) : record.startAfter;
+  const next = { ...record, held: null, startAfter };
+  return {
+    type: "accepted",
+    record: next,
+    reply: { type: "late", record: next, changed: true },
+    effects: nothing,
   };
 }
 

@@ -9,31 +9,39 @@ import type {
   ReleaseCommand,
   ReturnCommand,
 } from "../commands.ts";
-import { isDone, type Lease, type OperationRecord } from "../operation.ts";
+import type { Lease, OperationRecord } from "../operation.ts";
 import {
   accept,
   closeAttempt,
   ended,
   failure,
   fence,
+  heldFreed,
   mayRunAgain,
   refuse,
   requeued,
+  requeuedHeld,
   status,
   type Transition,
   touched,
   unchanged,
 } from "./change.ts";
-import { confirmLate, endedAsStopped, endedUnconfirmed } from "./stop.ts";
+import { confirmLate, endedAsStopped, endedUnconfirmed, isHeldBy } from "./stop.ts";
 
-/** Grants a lease on a pending operation that is due. The token grows with every grant, so that it fences (S9, S10). */
+/**
+ * Grants a lease on a pending operation that is due. The token grows with every grant, so that it fences (S9, S10).
+ *
+ * An older attempt that is still `held` then has not ended in the time of a whole attempt: beginning the next one gives
+ * it up. It is not reserved: returned unbegun, nothing would be left to say that work may run.
+ */
 export function assign(record: OperationRecord, command: AssignCommand, now: Instant): Transition | Refusal {
   const due = record.state === "PENDING" && record.lease === null && record.startAfter <= now;
   const inTime = record.deadline === null || record.deadline > now;
-  if (!due || !inTime || !mayRunAgain(record)) return refuse(record, "NOT_RUNNABLE");
+  const isFree = record.held === null || command.begin;
+  if (!due || !inTime || !isFree || !mayRunAgain(record)) return refuse(record, "NOT_RUNNABLE");
   const token = record.leaseToken + 1;
   const lease: Lease = { session: command.session, token, begun: false, guarded: command.guarded };
-  const reserved = { ...record, leaseToken: token, lease };
+  const reserved = { ...record, leaseToken: token, lease, held: null };
   // Reserving is not visible: nothing of the operation that a client sees has changed.
   return command.begin ? begun(reserved, lease, now) : accept(reserved, { visible: false });
 }
@@ -75,11 +83,12 @@ export function release(
   command: ReleaseCommand,
   now: Instant,
 ): Transition | Refusal {
+  if (isHeldBy(record, command) && record.cancel === null) return heldFreed(record, now);
   const refusal = fence(record, command);
   if (refusal) return refusal;
   if (record.state === "CANCELLING") return refuse(record, "CANCEL_PENDING");
   if (!mayRunAgain(record)) return refuse(record, "NOT_RETRYABLE");
-  const attempts = [closeAttempt(record, now, "RELEASED", null)];
+  const attempts = closeAttempt(record, now, "RELEASED", null);
   return accept(requeued(record, now, false), { visible: true, attempts });
 }
 
@@ -88,19 +97,18 @@ const expired = { evidence: "LEASE_EXPIRED", mechanism: "LEASE" } as const;
 /**
  * The session is gone. Unbegun work is pending again; begun work is retried while attempts are left, else it ends
  * ABORTED. With a cancel set it never runs again (S8): a guarded attempt cannot have outlived its lease, so its end
- * is evidence; of an unguarded one nobody knows, and the record says so.
+ * is evidence; of an unguarded one nobody knows, and the record says so. Nor does it of one that is retried: it is held.
  */
 export function expireLease(record: OperationRecord, command: ExpireLeaseCommand, now: Instant): Transition {
-  if (isDone(record.state)) {
-    const { held } = record;
-    if (held?.session !== command.session || !held.guarded || command.survived) return unchanged(record);
-    return confirmLate(record, now, expired);
+  const { lease, held } = record;
+  if (held?.session === command.session) {
+    return held.guarded && !command.survived ? confirmLate(record, now, expired) : unchanged(record);
   }
-  const { lease } = record;
   if (lease === null || lease.session !== command.session) return unchanged(record);
   if (!lease.begun) return accept({ ...record, lease: null }, { visible: false });
+  const isOver = lease.guarded && !command.survived;
   if (record.state === "CANCELLING") {
-    return lease.guarded && !command.survived
+    return isOver
       ? endedAsStopped(record, now, { ...expired, attemptOutcome: "LEASE_EXPIRED" })
       : endedUnconfirmed(record, now, "the worker was lost and nothing says that its work stopped");
   }
@@ -108,7 +116,10 @@ export function expireLease(record: OperationRecord, command: ExpireLeaseCommand
     StatusCode.ABORTED,
     `worker lost in attempt ${record.attempt} of ${record.policy.maxAttempts}`,
   );
-  const attempts = [closeAttempt(record, now, "LEASE_EXPIRED", error)];
-  if (mayRunAgain(record)) return accept(requeued(record, now, true), { visible: true, attempts });
+  const attempts = closeAttempt(record, now, "LEASE_EXPIRED", error);
+  if (mayRunAgain(record)) {
+    const next = isOver ? requeued(record, now, true) : requeuedHeld(record, now);
+    return accept(next, { visible: true, attempts });
+  }
   return accept(ended(record, now, "FAILED", failure(error)), { visible: true, attempts });
 }

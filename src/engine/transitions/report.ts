@@ -86,7 +86,7 @@ export function complete(
   return accept(ended(record, now, "SUCCEEDED", { kind: "response", digest: command.digest }), {
     visible: true,
     payloads: [{ kind: "response", payload: command.response }],
-    attempts: [closeAttempt(record, now, "SUCCEEDED", null)],
+    attempts: closeAttempt(record, now, "SUCCEEDED", null),
     receipt,
   });
 }
@@ -103,7 +103,7 @@ export function fail(record: OperationRecord, command: FailCommand, now: Instant
     return endedAsStopped(record, now, command);
   }
   if (command.retryable && mayRunAgain(record)) {
-    const attempts = [closeAttempt(record, now, "RETRIED", command.error)];
+    const attempts = closeAttempt(record, now, "RETRIED", command.error);
     return accept(requeued(record, now, true), { visible: true, attempts });
   }
   const receipt: ReceiptEvent[] = record.cancel
@@ -111,7 +111,7 @@ export function fail(record: OperationRecord, command: FailCommand, now: Instant
     : [];
   return accept(ended(record, now, "FAILED", failure(command.error, command.digest)), {
     visible: true,
-    attempts: [closeAttempt(record, now, "FAILED", command.error)],
+    attempts: closeAttempt(record, now, "FAILED", command.error),
     receipt,
   });
 }

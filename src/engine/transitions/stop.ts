@@ -18,6 +18,7 @@ import {
   ended,
   failure,
   fence,
+  heldFreed,
   refuse,
   status,
   type Transition,
@@ -63,7 +64,7 @@ export function endedAsStopped(record: OperationRecord, now: Instant, stop: Stop
   ];
   return accept(
     { ...ended(record, now, state, { kind: "error", status: error, digest }), cancel },
-    { visible: true, receipt, attempts: [closeAttempt(record, now, attemptOutcome, error)] },
+    { visible: true, receipt, attempts: closeAttempt(record, now, attemptOutcome, error) },
   );
 }
 
@@ -79,12 +80,16 @@ export function endedUnconfirmed(record: OperationRecord, now: Instant, why: str
   ];
   return accept(
     { ...ended(record, now, "FAILED", failure(error)), held: record.lease },
-    { visible: true, receipt, attempts: [closeAttempt(record, now, "CANCELLED", error)] },
+    { visible: true, receipt, attempts: closeAttempt(record, now, "CANCELLED", error) },
   );
 }
 
-/** Evidence after STOP_UNCONFIRMED: the result stands (S1), the receipt learns it, slot and key are free. */
+/**
+ * Evidence of an attempt that is held. After STOP_UNCONFIRMED the result stands (S1), the receipt learns it, slot and
+ * key are free; after a timeout there is no receipt.
+ */
 export function confirmLate(record: OperationRecord, now: Instant, stop: Stop): Transition {
+  if (record.cancel === null) return heldFreed(record, now);
   const { evidence, mechanism } = stop;
   const cancel: CancelRequest = { ...requestOf(record), evidence, mechanism, stopConfirmedTime: now };
   const next = { ...record, ...touched(record, now), held: null, cancel };
@@ -104,7 +109,7 @@ export function confirmLate(record: OperationRecord, now: Instant, stop: Stop): 
   };
 }
 
-/** True if this worker's stuck work is what still holds the slot of an operation that ended unconfirmed. */
+/** True if this worker's attempt is the one of which nobody knows whether it has ended. */
 export function isHeldBy(record: OperationRecord, holder: { session: string; token: number }): boolean {
   return record.held?.session === holder.session && record.held.token === holder.token;
 }

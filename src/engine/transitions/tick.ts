@@ -9,7 +9,7 @@ import {
   ended,
   failure,
   mayRunAgain,
-  requeued,
+  requeuedHeld,
   status,
   type Transition,
   touched,
@@ -47,7 +47,12 @@ function stopAtDeadline(record: OperationRecord, now: Instant): Transition {
   );
 }
 
-/** Attempt or stall timeout: the lease is taken away, so whatever the attempt still reports is refused. */
+/**
+ * Attempt or stall timeout: the lease is taken away, so whatever result the attempt still reports is refused. Its work may
+ * not heed that, so the lease is held until the attempt is known to have ended:
+ *
+ *   timeout -> PENDING, an inline handler runs on -> cancel. Without `held` it would be answered NEVER_STARTED (G2).
+ */
 function timeOut(record: OperationRecord, now: Instant): Transition {
   const { attemptTimeoutMs, stallTimeoutMs } = record.policy;
   const ranOut = (record.attemptStartTime ?? 0) + attemptTimeoutMs * 1000 <= now;
@@ -58,7 +63,9 @@ function timeOut(record: OperationRecord, now: Instant): Transition {
     StatusCode.DEADLINE_EXCEEDED,
     `attempt ${record.attempt} of ${record.policy.maxAttempts} ${why}`,
   );
-  const attempts = [closeAttempt(record, now, "TIMED_OUT", error)];
-  if (mayRunAgain(record)) return accept(requeued(record, now, true), { visible: true, attempts });
-  return accept(ended(record, now, "FAILED", failure(error)), { visible: true, attempts });
+  const attempts = closeAttempt(record, now, "TIMED_OUT", error);
+  const next = mayRunAgain(record)
+    ? requeuedHeld(record, now)
+    : { ...ended(record, now, "FAILED", failure(error)), held: record.lease };
+  return accept(next, { visible: true, attempts });
 }

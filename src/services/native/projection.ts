@@ -67,7 +67,7 @@ export function projectOperation(detail: OperationDetail): Operation {
     done: isDone(record.state),
     attempt: record.attempt,
     maxAttempts: record.policy.maxAttempts,
-    worker: record.lease?.session ?? record.held?.session ?? "",
+    worker: (record.lease ?? (record.cancel && record.held))?.session ?? "",
     createdBy: record.createdBy,
     description: record.description,
     labels: { ...detail.labels },

@@ -10,6 +10,7 @@ import {
   amendValues,
   derivedColumns,
   finishValues,
+  holdValues,
   recordToRow,
   statusToJson,
   updateValues,
@@ -75,7 +76,9 @@ export class DecisionWriter {
         ? this.#run.amendOperation.run(...amendValues(record), service, tenant, name)
         : record.doneTime !== null
           ? this.#run.finishOperation.run(...finishValues(record), service, tenant, name)
-          : this.#run.updateOperation.run(...updateValues(record), service, tenant, name);
+          : record.held?.token !== before.held?.token
+            ? this.#run.holdOperation.run(...holdValues(record), service, tenant, name)
+            : this.#run.updateOperation.run(...updateValues(record), service, tenant, name);
     assert(result.changes === 1, "an updated operation has one row");
     if (record.deleteTime !== before.deleteTime) {
       this.#run.deleteOperation.run(record.deleteTime, service, tenant, name);

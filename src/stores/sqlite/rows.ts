@@ -182,15 +182,14 @@ export function updateValues(record: OperationRecord): SqlValue[] {
   ];
 }
 
+/** The values of `holdOperation`: those of `updateOperation`, and `held`. */
+export function holdValues(record: OperationRecord): SqlValue[] {
+  return [...updateValues(record), ...leaseColumns(record.held)];
+}
+
 /** The values of `finishOperation`: those of `updateOperation`, and the end. */
 export function finishValues(record: OperationRecord): SqlValue[] {
-  return [
-    ...updateValues(record),
-    ...leaseColumns(record.held),
-    ...outcomeColumns(record.outcome),
-    record.doneTime,
-    expireTime(record),
-  ];
+  return [...holdValues(record), ...outcomeColumns(record.outcome), record.doneTime, expireTime(record)];
 }
 
 /** The values of `amendOperation`: what may still change once an operation is done (S1). */

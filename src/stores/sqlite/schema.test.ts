@@ -105,7 +105,7 @@ const brokenRows: readonly [title: string, state: string, changes: Record<string
     ["S10: running with a lease that has not begun", "RUNNING", { lease_begun: 0 }],
     ["S10: pending with a lease that has begun", "reserved", { lease_begun: 1 }],
     ["half a lease", "reserved", { lease_guarded: null }],
-    ["held while not done", "RUNNING", { held_session: "w", held_begun: 1, held_guarded: 1 }],
+    ["held beside a lease", "RUNNING", { held_session: "w", held_begun: 1, held_guarded: 1 }],
     ["half a held lease", "FAILED", { held_session: "w", held_begun: 1 }],
     ["S11: more attempts than allowed", "RUNNING", { attempt: 4 }],
     ["done without an expiry", "SUCCEEDED", { expire_time: null }],

@@ -100,19 +100,18 @@ export const acquire: string = `SELECT ${columns}, NULL, NULL, NULL, ${payloadCo
 export const tickDue: string = `${storedOperation} INDEXED BY operations_timer ${storedJoins}
   WHERE o.next_timer <= ? ORDER BY o.next_timer LIMIT ?`;
 
-/** All that a session holds: its leases, and what it still has a hand on after STOP_UNCONFIRMED. */
+/** All that a session holds: its leases, and what was taken from it and may still run. */
 export const closeSession: string = `${storedOperation} INDEXED BY operations_lease ${storedJoins} WHERE o.lease_session = ?1
   UNION ALL ${storedOperation} INDEXED BY operations_held ${storedJoins} WHERE o.held_session = ?1`;
 
 const inserted = [...OPERATION_COLUMNS, ...DERIVED_COLUMNS];
 
-// Four updates instead of one: an UPDATE rewrites every index that has one of its columns, changed or not. So the
+// Five updates instead of one: an UPDATE rewrites every index that has one of its columns, changed or not. So the
 // columns of the list indexes (done_time, delete_time) are set only where they do change.
 const changing = columnNames(`state, revision, update_time, start_after, attempt, lease_token, lease_session,
   lease_begun, lease_guarded, attempt_start_time, activity_time, progress_percent, progress_message, cancel, next_timer`);
-const finishing =
-  columnNames(`held_session, held_begun, held_guarded, outcome, outcome_digest, error, done_time,
-  expire_time`);
+const holding = columnNames("held_session, held_begun, held_guarded");
+const finishing = [...holding, ...columnNames("outcome, outcome_digest, error, done_time, expire_time")];
 const amending = columnNames("revision, update_time, cancel, held_session, held_begun, held_guarded");
 
 function update(names: readonly string[]): string {
@@ -125,6 +124,8 @@ export const commitWrites = {
 
   /** An operation that was not done and is not done; values of `updateValues`. */
   updateOperation: update(changing),
+  /** The same where `held` changes; values of `holdValues`. */
+  holdOperation: update([...changing, ...holding]),
   /** An operation that ends; values of `finishValues`. */
   finishOperation: update([...changing, ...finishing]),
   /** An operation that was done; values of `amendValues`. */

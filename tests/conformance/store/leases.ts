@@ -170,6 +170,45 @@ export function exerciseLeases(world: () => World): void {
     assert.equal(record.cancel?.evidence, "LEASE_EXPIRED");
   });
 
+  test("an attempt whose time ran out is held, also after the store was opened again, until it is known to have ended", async () => {
+    const w = world();
+    const grant = await w.running({ policy: { ...policy, maxAttempts: 2, attemptTimeoutMs: 5000 } });
+    w.harness.advance(5 * SECOND);
+    await w.run({ type: "tick", key: keyOf(grant.record) });
+    await w.harness.reopen();
+    assert.deepEqual((await w.get(grant.record)).record.held, grant.record.lease);
+    w.harness.advance(4 * SECOND);
+    assert.deepEqual(await grantedNames(w, 1), []);
+    const stopped = {
+      type: "stopped",
+      ...fencedBy(grant),
+      evidence: "HANDLER_STOPPED",
+      mechanism: "SIGNAL",
+    } as const;
+    expectOutcome(await w.run(stopped), "late");
+    assert.equal((await w.get(grant.record)).record.held, null);
+    w.harness.advance(SECOND);
+    assert.deepEqual(await grantedNames(w, 1), [grant.record.name]);
+  });
+
+  test("an attempt that was held is cancelled with evidence, and recorded once", async () => {
+    const w = world();
+    const grant = await w.running({ policy: { ...policy, maxAttempts: 2, attemptTimeoutMs: 5000 } });
+    w.harness.advance(5 * SECOND);
+    await w.run({ type: "tick", key: keyOf(grant.record) });
+    assert.equal(expectOutcome(await w.run(w.cancel(grant.record)), "cancel").verdict, "STOPPING");
+    await w.run({ type: "closeSession", session: w.session, survivors: [] });
+    const { record } = await w.get(grant.record);
+    assert.equal(record.state, "CANCELLED");
+    assert.equal(record.cancel?.evidence, "LEASE_EXPIRED");
+    const detail = await w.store.getOperationDetail(keyOf(grant.record));
+    assert.deepEqual(
+      detail?.attempts.map(({ outcome }) => outcome),
+      ["TIMED_OUT"],
+    );
+    assert.equal((await w.store.getReceipt(keyOf(grant.record)))?.session, w.session);
+  });
+
   test("tickDue finds deadlines and timeouts that are due, the earliest first", async () => {
     const w = world();
     await w.run({ type: "tickDue", limit: 1000 }); // what other tests left
