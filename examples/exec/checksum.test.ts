@@ -72,4 +72,5 @@ test("a folder that is not in the root is refused with exit code 2", async () =>
     const { code, stdout } = await run(input);
     assert.deepEqual({ input, code, stdout }, { input, code: 2, stdout: "" });
   }
+  assert.match((await run("{}")).stderr, /folder is missing; it must be a text/);
 });

@@ -22,7 +22,11 @@ function note(fields: object): void {
 }
 
 async function folderWithin(root: string, folder: unknown): Promise<string> {
-  if (typeof folder !== "string") throw new Error(`folder ${JSON.stringify(folder)} is not a text`);
+  if (typeof folder !== "string") {
+    throw new Error(
+      `the payload's folder is ${JSON.stringify(folder) ?? "missing"}; it must be a text, such as "docs"`,
+    );
+  }
   const top = await realpath(root);
   const found = await realpath(resolve(top, folder)).catch(() => null);
   const isWithin = found === top || found?.startsWith(top.endsWith(sep) ? top : top + sep);

@@ -4,7 +4,6 @@ import { durationMs, type Timestamp, timestampDate, timestampMs } from "@bufbuil
 import { statusCodeName } from "../base/status-code.ts";
 import { responseJson } from "../client/operation-json.ts";
 import {
-  type Cancellation,
   Cancellation_PhaseSchema,
   type Operation,
   type Receipt,
@@ -90,7 +89,7 @@ export function operationFields(operation: Operation): [string, Cell | string | 
       `attempt ${past.attempt}`,
       [past.outcome, timeText(past.endTime), errorText(past.error)].filter(Boolean).join(" "),
     ]),
-    ["cancel", operation.cancellation && cancellationText(operation.cancellation)],
+    ["cancel", cancellationText(operation)],
     ["checkpoint", jsonText(operation.checkpoint)],
     ...resultFields(operation),
   ];
@@ -103,7 +102,7 @@ export function outcomeFields(operation: Operation, nowMs: number): [string, Cel
     ["state", stateCell(operation)],
     [operation.done ? "took" : "so far", formatDuration(elapsedMs(operation, nowMs))],
     ["progress", operation.done ? "" : progressText(operation)],
-    ["cancel", operation.cancellation && cancellationText(operation.cancellation)],
+    ["cancel", cancellationText(operation)],
     ...resultFields(operation),
   ];
 }
@@ -143,7 +142,8 @@ function resultFields(operation: Operation): [string, Cell | string | undefined]
   return [["response", jsonText(responseJson(operation))]];
 }
 
-function cancellationText(cancellation: Cancellation): string {
+function cancellationText({ cancellation, done }: Operation): string {
+  if (!cancellation) return "";
   const phase = Cancellation_PhaseSchema.value[cancellation.phase]?.name ?? "";
   const { cause, requestedBy, reason, evidence, mechanism, cancelDeadline, stopTime } = cancellation;
   return [
@@ -152,7 +152,8 @@ function cancellationText(cancellation: Cancellation): string {
     reason && JSON.stringify(reason),
     evidence && `evidence ${evidence}`,
     mechanism && mechanism !== "NONE" && `mechanism ${mechanism}`,
-    stopTime ? `stopped ${timeText(stopTime)}` : cancelDeadline && `ends by ${timeText(cancelDeadline)}`,
+    stopTime && `stopped ${timeText(stopTime)}`,
+    !done && cancelDeadline && `ends by ${timeText(cancelDeadline)}`,
   ]
     .filter(Boolean)
     .join(", ");

@@ -10,7 +10,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { anyPack } from "@bufbuild/protobuf/wkt";
+import { anyPack, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type handleUnaryCall, Metadata, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { Operations as Belay, State, Verdict } from "../protocol/gen/belay/v1/operations_pb.ts";
 import { Operations as Google } from "../protocol/gen/google/longrunning/operations_pb.ts";
@@ -213,6 +213,31 @@ test("wait of an operation that is gone rejects with NOT_FOUND, at once", async 
     })
     .listen(t);
   await assert.rejects(client(t, peer).wait(NAME), { code: "NOT_FOUND" });
+});
+
+test("wait of a deleted operation goes on until its work is done", async (t) => {
+  const deleteTime = timestampFromMs(1);
+  let reads = 0;
+  const peer = await new Peer()
+    .on(Belay.method.getOperation, () => ({ ...(++reads < 3 ? running : succeeded), deleteTime }))
+    .on(Google.method.waitOperation, () => {
+      throw refusal(status.NOT_FOUND, "OPERATION_NOT_FOUND", {});
+    })
+    .listen(t);
+  assert.equal((await client(t, peer).wait(NAME)).state, State.SUCCEEDED);
+});
+
+test("wait asks again when the server holds as many waits as it takes", async (t) => {
+  let waits = 0;
+  const peer = await new Peer()
+    .on(Belay.method.getOperation, () => (waits < 3 ? running : succeeded))
+    .on(Google.method.waitOperation, () => {
+      if (++waits < 3) throw refusal(status.RESOURCE_EXHAUSTED, "OVERLOADED", {});
+      return { name: NAME, done: true };
+    })
+    .listen(t);
+  assert.equal((await client(t, peer).wait(NAME)).state, State.SUCCEEDED);
+  assert.equal(waits, 3);
 });
 
 test("an aborted call rejects with the signal's reason, and the server sees it end", async (t) => {

@@ -13,7 +13,7 @@ import { Operations as GoogleOperations } from "../protocol/gen/google/longrunni
 import { BelayError } from "./belay-error.ts";
 import { OperationHandle } from "./operation-handle.ts";
 import { RpcChannel } from "./rpc-channel.ts";
-import { waitUntilDone } from "./wait-until-done.ts";
+import { type WaitAnswer, waitUntilDone } from "./wait-until-done.ts";
 
 export { type Operation, type Receipt, State } from "../protocol/gen/belay/v1/operations_pb.ts";
 export { BelayError } from "./belay-error.ts";
@@ -186,14 +186,7 @@ export class BelayClient {
     await waitUntilDone({
       timeoutMs: options.timeoutMs ?? Number.POSITIVE_INFINITY,
       signal: options.signal,
-      waitOnce: async (sliceMs) => {
-        const operation = await this.#channel.call(
-          GoogleOperations.method.waitOperation,
-          { name, timeout: durationFromMs(sliceMs) },
-          { timeoutMs: sliceMs + this.#timeoutMs, signal: options.signal },
-        );
-        return operation.done;
-      },
+      waitOnce: (sliceMs) => this.#waitOnce(name, sliceMs, options),
     });
     return this.get(name, options);
   }
@@ -233,6 +226,27 @@ export class BelayClient {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /**
+   * One WaitOperation. The server refuses it for a deleted operation, which google clients no longer see, and when it
+   * holds as many waits of this connection as it takes: then the operation is looked at instead.
+   */
+  async #waitOnce(name: string, sliceMs: number, options: CallOptions): Promise<WaitAnswer> {
+    try {
+      const { done } = await this.#channel.call(
+        GoogleOperations.method.waitOperation,
+        { name, timeout: durationFromMs(sliceMs) },
+        { timeoutMs: sliceMs + this.#timeoutMs, signal: options.signal },
+      );
+      return done ? "done" : "open";
+    } catch (error) {
+      const { code = "", reason = "" } = error instanceof BelayError ? error : {};
+      if (code !== "NOT_FOUND" && reason !== "OVERLOADED") throw error;
+      const operation = await this.get(name, options);
+      if (code === "NOT_FOUND" && !operation.deleteTime) throw error;
+      return operation.done ? "done" : "not-held";
+    }
   }
 
   #call(options: CallOptions): { timeoutMs: number; signal: AbortSignal | undefined } {

@@ -42,7 +42,8 @@ function isAlive(pid: number): boolean {
 }
 
 function recordsIn(folder: string): string[] {
-  return readdirSync(join(folder, "processes"));
+  // A supervisor that was killed while it wrote one may leave the unfinished file; nobody reads that.
+  return readdirSync(join(folder, "processes")).filter((file) => file.endsWith(".json"));
 }
 
 interface CommandResponse {
@@ -138,6 +139,16 @@ test("a command that cannot be started fails, and leaves no record", async (t) =
     assert.match(end.error.message, message);
   }
   assert.deepEqual(recordsIn(folder), []);
+});
+
+test("an order that is not an array of texts fails, and starts nothing", async (t) => {
+  for (const command of ["sleep 1", [], ["sleep", 1], { program: "sleep" }, undefined]) {
+    const { connection, folder, assign } = await serve(t, { command: () => command as never });
+    const end = await connection.endOf(assign([]));
+    assert.ok(end.type === "fail" && end.error.code === 9 && !end.retryable, JSON.stringify(end));
+    assert.match(end.error.message, /could not be started: its command is not an array of texts/);
+    assert.deepEqual(recordsIn(folder), []);
+  }
 });
 
 test("lines on descriptor 3 are progress and checkpoints; others are skipped", async (t) => {

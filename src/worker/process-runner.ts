@@ -41,6 +41,11 @@ export function runProcess(
   return new ProcessRun(definition, assignment, listener, supervisor, logger);
 }
 
+/** The types say so already; operations files are often plain JavaScript, where a text would be spawned by its first letter. */
+function isCommand(command: unknown): command is readonly [string, ...string[]] {
+  return Array.isArray(command) && command.length > 0 && command.every((word) => typeof word === "string");
+}
+
 class ProcessRun implements Run {
   readonly ended: Promise<RunEnd>;
   #end: (end: RunEnd) => void = () => {};
@@ -67,11 +72,17 @@ class ProcessRun implements Run {
     const { input, name: operation, attempt } = assignment;
     const marker = `${attempt}-${randomBase36(24)}`;
     try {
-      const { command, cwd } = definition;
+      const { cwd } = definition;
+      const command: unknown =
+        typeof definition.command === "function" ? definition.command(input) : definition.command;
+      if (!isCommand(command)) {
+        this.#refused("its command is not an array of texts, the program first");
+        return;
+      }
       const order = {
         marker,
         operation,
-        command: typeof command === "function" ? command(input) : command,
+        command,
         cwd: resolvePath(cwd ?? "."),
         env: { ...environmentOf(definition), BELAY_OPERATION: operation, [MARKER_VARIABLE]: marker },
         input: JSON.stringify(input),
