@@ -141,7 +141,7 @@ export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
   },
   OPERATION_NOT_CANCELLABLE: {
     code: StatusCode.UNIMPLEMENTED,
-    message: "operations of type {type} cannot be cancelled",
+    message: "operation {name} of type {type} cannot be cancelled",
     when: "Cancel of a type, or an operation, whose policy says cancellable: false.",
   },
   DELETE_REFUSED: {

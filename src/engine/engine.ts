@@ -153,11 +153,12 @@ export class Engine {
     return this.#store.listOperations(query);
   }
 
-  /** The receipt of the operation's cancel; throws RECEIPT_NOT_FOUND. */
+  /** The receipt of the operation's cancel; throws RECEIPT_NOT_FOUND, or OPERATION_NOT_FOUND for a name that nothing is known of. */
   async receipt(key: OperationKey): Promise<StoredReceipt> {
     const receipt = await this.#store.getReceipt(key);
-    if (!receipt) throw new RpcError("RECEIPT_NOT_FOUND", { name: key.name });
-    return receipt;
+    if (receipt) return receipt;
+    const { record } = await this.detail(key);
+    throw new RpcError("RECEIPT_NOT_FOUND", { name: record.name });
   }
 
   /**

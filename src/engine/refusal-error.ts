@@ -13,7 +13,10 @@ export function refusalError(
     case "REQUEST_ID_REUSED":
       return new RpcError("REQUEST_ID_REUSED", { requestId: call.requestId ?? "" });
     case "NOT_CANCELLABLE":
-      return new RpcError("OPERATION_NOT_CANCELLABLE", { type: refusal.record?.type ?? call.type ?? "" });
+      return new RpcError("OPERATION_NOT_CANCELLABLE", {
+        name: call.name,
+        type: refusal.record?.type ?? call.type ?? "",
+      });
     case "DELETE_REFUSED":
       return new RpcError("DELETE_REFUSED", { name: call.name });
     default:

@@ -1,7 +1,7 @@
 // The folder that holds the database, its lock and its reserve: made, and checked before SQLite sees it, because
 // SQLite answers most of these mistakes with "unable to open database file".
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { StoreOpenError } from "./store-open-error.ts";
 
 /** The database's path in a data folder. */
@@ -13,11 +13,21 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
+/** One level at a time: Node's own recursive mkdir never ends where a file system answers ENOENT below a folder that is there (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error("a file"), { code: "EEXIST" });
+    return;
+  }
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
 /** Makes the folder and an empty database file if they are missing, readable by this user only. Answers the absolute path. */
 export function prepareDataFolder(folder: string): string {
   const path = resolve(folder);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
   } catch (error) {
     if (codeOf(error) === "EEXIST" || codeOf(error) === "ENOTDIR") {
       throw new StoreOpenError(`data folder ${path} is a file, or lies below one`);
