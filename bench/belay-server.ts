@@ -17,7 +17,6 @@ import { SqliteStore } from "../src/stores/sqlite/sqlite-store.ts";
 import { policyOf } from "../src/worker/operation-policy.ts";
 import { createWorker, defineOperation, type OperationDefinition } from "../src/worker/worker.ts";
 import { answerParent, tellReady } from "./child.ts";
-import { percentile } from "./measurement.ts";
 
 /** What a started server tells. */
 export interface Belay {
@@ -27,7 +26,7 @@ export interface Belay {
 type Question =
   | { ask: "doneOperation" | "parkedOperation" | "aborts" | "memory" | "release" }
   | {
-      ask: "lives" | "singleLives" | "hold" | "waiters" | "fill" | "randomGets" | "lists";
+      ask: "lives" | "singleLives" | "hold" | "waiters" | "fill" | "randomNames";
       count: number;
       inFlight?: number;
     };
@@ -57,6 +56,7 @@ const operations: readonly OperationDefinition[] = [
 
 const logger = createLogger("warn");
 const store = await SqliteStore.open(join(folder, "data"), {
+  ...(process.argv.includes("--no-cache") ? { cacheBytes: 0 } : {}),
   onFatal: (message: string) => logger.fatal(message),
 });
 const engine = new Engine({ store, logger });
@@ -67,11 +67,10 @@ engine.registerType(
   policyOf(defineOperation({ type: "bench.parked" }, async () => undefined)),
 );
 engine.startMaintenance();
-const holding = process.argv.includes("--few-slots") ? 200 : 10_200;
 const worker = createWorker({
   connection: createInProcessConnection(engine),
   operations,
-  slots: holding,
+  slots: 10_200,
   name: "bench",
   processFolder: join(folder, "processes"),
   logger,
@@ -187,31 +186,9 @@ async function fill(count: number): Promise<void> {
   }
 }
 
-async function timesUs(count: number, call: (index: number) => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
-  for (let index = 0; index < count; index++) {
-    const began = performance.now();
-    await call(index);
-    times.push((performance.now() - began) * 1000);
-  }
-  return percentile(times, 0.5);
-}
-
-async function randomGets(count: number): Promise<number> {
-  const spread = Math.max(1, Math.floor(filled.length / count));
-  return await timesUs(
-    count,
-    async (index) => await engine.get(key(filled[(index * 7919 * spread) % filled.length] ?? "")),
-  );
-}
-
-async function lists(count: number): Promise<number> {
-  const query = { service: "default", tenant: "default", parent: "", filter: "", pageSize: 50 };
-  let pageToken = "";
-  return await timesUs(Math.min(count, 200), async () => {
-    const page = await engine.list({ ...query, pageToken });
-    pageToken = page.nextPageToken;
-  });
+/** Drawn with replacement from all that were filled in. */
+function randomNames(count: number): string[] {
+  return Array.from({ length: count }, () => filled[Math.floor(Math.random() * filled.length)] ?? "");
 }
 
 async function eventually(condition: () => boolean): Promise<void> {
@@ -263,10 +240,8 @@ async function answer(question: Question): Promise<unknown> {
     case "fill":
       await fill(question.count);
       return {};
-    case "randomGets":
-      return { p50Us: await randomGets(question.count) };
-    case "lists":
-      return { p50Us: await lists(question.count) };
+    case "randomNames":
+      return { names: randomNames(question.count) };
   }
 }
 

@@ -18,7 +18,7 @@ async function run(): Promise<readonly Measurement[]> {
       "1/s",
       rounds.belay,
       null,
-      "start -> done, 1,000 in flight, 200 slots, inline no-op handler",
+      "start -> done, 1,000 in flight, inline no-op handler",
     ),
     measured(
       "lives-single",

@@ -17,7 +17,7 @@ const PATIENCE_MS = 20_000;
 /** The environment of the test's processes: no colours forced, nothing of BELAY_* from outside. */
 export function cleanEnvironment(added: Record<string, string> = {}): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
-    ([key]) => !/^(BELAY_|NO_COLOR|FORCE_COLOR|NODE_)/.test(key),
+    ([key]) => !/^(BELAY_|NO_COLOR|FORCE_COLOR|NODE_|CI$)/.test(key),
   );
   const cache = join(root, "node_modules/.cache/belay-tests");
   return { ...Object.fromEntries(inherited), NODE_COMPILE_CACHE: cache, ...added };
