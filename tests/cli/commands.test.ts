@@ -238,7 +238,7 @@ describe("the commands", () => {
     [4, /not found/, ["wait", missing]],
     [4, /not found/, ["cancel", missing]],
     [4, /not found/, ["delete", missing]],
-    [4, /has no receipt/, ["receipt", missing]],
+    [4, /not found/, ["receipt", missing]],
     [1, /known types: [^;]*test.echo/, ["start", "test.unknown"]],
     [1, /filter/, ["list", "--filter", "nonsense ="]],
     [5, /^belay: cannot reach 127.0.0.1:1: connection refused/, ["get", missing, "--server", "127.0.0.1:1"]],
