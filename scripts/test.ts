@@ -33,6 +33,11 @@ function printFailure(where: string, failure: TestFailure): void {
 
 /** Runs the command; its output is shown only if it fails. */
 function runCommand(step: CommandStep): Omit<StepResult, "durationMs"> {
+  const problem = installFor(step);
+  if (problem !== null) {
+    printFailure(step.name, { title: "its dependencies could not be installed", detail: problem });
+    return { name: step.name, passed: 0, skipped: 0, failed: 1 };
+  }
   const [command, ...args] = step.command;
   const path = `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`;
   const env = { ...process.env, PATH: path };
@@ -95,6 +100,17 @@ function testFiles(folder: string): string[] {
   return globSync(`${folder}/**/*.test.ts`, { cwd: root, exclude: ["**/node_modules/**"] }).sort();
 }
 
+/** Installs the lock file that a step needs; answers what went wrong, or null. */
+function installFor({ installs }: { installs?: string }): string | null {
+  if (installs === undefined) return null;
+  const args = [join(root, "scripts/setup.js"), installs];
+  const install = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "inherit", "pipe"],
+  });
+  return install.status === 0 ? null : install.stderr.trim();
+}
+
 async function runFolder(step: FolderStep, isFull: boolean): Promise<Omit<StepResult, "durationMs">> {
   const files = testFiles(step.folder).filter((file) => file.endsWith(".long.test.ts") === isFull);
   const failed = (title: string, detail: string): Omit<StepResult, "durationMs"> => {
@@ -102,14 +118,8 @@ async function runFolder(step: FolderStep, isFull: boolean): Promise<Omit<StepRe
     return { name: step.name, passed: 0, skipped: 0, failed: 1 };
   };
   if (files.length === 0) return failed(`no ${isFull ? "*.long.test.ts" : "*.test.ts"} file is there`, "");
-  if (step.installs) {
-    const args = [join(root, "scripts/setup.js"), step.folder];
-    const install = spawnSync(process.execPath, args, {
-      encoding: "utf8",
-      stdio: ["ignore", "inherit", "pipe"],
-    });
-    if (install.status !== 0) return failed("its dependencies could not be installed", install.stderr.trim());
-  }
+  const problem = installFor(step);
+  if (problem !== null) return failed("its dependencies could not be installed", problem);
   return runFiles(step.name, files, filePlan(step, isFull));
 }
 
