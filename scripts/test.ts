@@ -59,7 +59,7 @@ function printFile(result: FileResult): void {
   const mark = result.failures.length > 0 ? "FAIL" : "ok  ";
   const tests = String(result.passed).padStart(4);
   console.log(`  ${mark} ${tests}  ${seconds(result.durationMs).padStart(7)}  ${result.file}`);
-  for (const note of result.notes) console.log(`                     ${note}`);
+  for (const note of result.notes) console.log(note.replace(/^/gm, " ".repeat(21)));
   for (const failure of result.failures) printFailure(result.file, failure);
   for (const title of result.skipped) console.log(`    skipped: ${title}`);
   if (result.output !== "") console.log(`\n    what ${result.file} printed:\n${indent(result.output)}`);
