@@ -13,13 +13,7 @@ async function run(): Promise<readonly Measurement[]> {
       (await child.ask<{ perSecond: number }>({ ask: "singleLives", count: 300 })).perSecond,
   });
   return [
-    measured(
-      "lives",
-      "1/s",
-      rounds.belay,
-      null,
-      "start -> done, 1,000 in flight, inline no-op handler",
-    ),
+    measured("lives", "1/s", rounds.belay, null, "start -> done, 1,000 in flight, inline no-op handler"),
     measured(
       "lives-single",
       "1/s",
