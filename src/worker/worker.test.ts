@@ -289,7 +289,8 @@ test("progress is merged: one report in flight, 100 ms apart, the last value win
   await eventually("the last of the burst", () => percents().length === 2);
   assert.deepEqual(percents(), [1, 50]);
   assert.equal(mostInFlight, 1);
-  assert.ok(times[1]! - times[0]! >= 99, `${times[1]! - times[0]!} ms apart`);
+  // The worker sends them 100 ms apart; the first may reach this end some milliseconds late, the second at once.
+  assert.ok(times[1]! - times[0]! >= 80, `${times[1]! - times[0]!} ms apart`);
   progress(-5);
   progress(700);
   assert.throws(() => progress(Number.NaN), new TypeError("progress NaN is not a number from 0 to 100"));
