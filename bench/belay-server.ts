@@ -11,6 +11,7 @@ import type { StartCommand } from "../src/engine/commands.ts";
 import { Engine, type StartRequest } from "../src/engine/engine.ts";
 import type { StoredOperation } from "../src/engine/operation.ts";
 import { createServer } from "../src/server/server.ts";
+import { defaultService } from "../src/services/builtin/default.ts";
 import { operationBinary } from "../src/services/google/projection.ts";
 import { createInProcessConnection } from "../src/services/worker/in-process-connection.ts";
 import { SqliteStore } from "../src/stores/sqlite/sqlite-store.ts";
@@ -89,6 +90,7 @@ function startRequest(type: string): StartRequest {
   return {
     service: "default",
     tenant: "default",
+    idPrefix: "opr",
     parent: "",
     type,
     createdBy: "anonymous",
@@ -199,12 +201,12 @@ async function answer(question: Question): Promise<unknown> {
   switch (question.ask) {
     case "doneOperation": {
       const operation = await live("bench.answer");
-      const binary = operationBinary(operation);
+      const binary = operationBinary(operation, defaultService);
       return { name: operation.record.name, binary: Buffer.from(binary).toString("base64") };
     }
     case "parkedOperation": {
       const { operation } = await engine.start(startRequest("bench.parked"));
-      return { binary: Buffer.from(operationBinary(operation)).toString("base64") };
+      return { binary: Buffer.from(operationBinary(operation, defaultService)).toString("base64") };
     }
     case "aborts":
       return { aborts };

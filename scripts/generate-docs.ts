@@ -1,9 +1,11 @@
-// Writes the documents that are made from the code: docs/reference/errors.md from the table of error reasons. A test
-// compares them, so a change of the table without `node scripts/generate-docs.ts` fails.
+// Writes the documents that are made from the code: docs/reference/errors.md from the table of error reasons, and
+// docs/reference/belay.schema.json from the form of belay.yaml. A test compares them, so a change of either without
+// `node scripts/generate-docs.ts` fails.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ERROR_DOMAIN, type ErrorReasonRow, errorReasons } from "../src/base/error-reasons.ts";
 import { httpStatusOf, statusCodeName } from "../src/base/status-code.ts";
+import { configJsonSchema } from "../src/cli/config/config-json-schema.ts";
 
 /** A document, or the part of one between its markers, as the code says it. */
 export interface GeneratedDocument {
@@ -56,7 +58,10 @@ ${sorted.map(([reason, row]) => errorRow(reason, row)).join("\n")}
 
 /** Every generated document with the text that it must have. */
 export function generatedDocuments(): GeneratedDocument[] {
-  return [{ path: "docs/reference/errors.md", text: errorsDocument() }];
+  return [
+    { path: "docs/reference/errors.md", text: errorsDocument() },
+    { path: "docs/reference/belay.schema.json", text: configJsonSchema() },
+  ];
 }
 
 /** The text that is there now; "" if there is none. */

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Installs what the tests take from the system, if it is missing: curl (interop), gcc and strace (faults of the disk).
+# Installs what the tests take from the system, if it is missing: curl and Python (interop), gcc and strace (faults of the disk).
 # As root on Debian it installs them; else it names what is missing and fails.
 set -euo pipefail
 
 # command:package
-tools=(git:git curl:curl gcc:gcc strace:strace)
+tools=(git:git curl:curl python3:python3 gcc:gcc strace:strace)
 packages=()
 for tool in "${tools[@]}"; do
   command -v "${tool%%:*}" >/dev/null || packages+=("${tool##*:}")
 done
+# Debian's python3 comes without what makes a virtual environment.
+if ! python3 -c "import ensurepip" 2>/dev/null; then packages+=(python3-venv); fi
 # gcc without the C library's headers cannot compile.
 if [[ ! -e /usr/include/stdio.h ]]; then packages+=(libc6-dev); fi
 

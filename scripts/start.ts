@@ -8,16 +8,53 @@ import type * as Program from "../src/cli/program.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The examples that can run here. */
-function exampleFiles(): string[] {
-  const files = [join(root, "examples/exec/operations.ts")];
-  try {
-    createRequire(join(root, "examples/ocr/package.json")).resolve("tesseract.js");
-    files.unshift(join(root, "examples/ocr/operations.ts"));
-  } catch {
-    console.error("belay: ocr.recognize is left out: tesseract.js is not installed; npm install gets it");
+/** An example, and the heavy package that it cannot run without. */
+interface Example {
+  folder: string;
+  types: string;
+  needs?: string;
+}
+
+const examples: readonly Example[] = [
+  { folder: "ocr", types: "ocr.recognize and yandex.recognize", needs: "tesseract.js" },
+  { folder: "automl-train", types: "automl.create-model and automl.train", needs: "mnist" },
+  { folder: "vault-count", types: "vault.count and vault.count-artifacts" },
+  { folder: "exec", types: "exec.countdown and exec.checksum" },
+];
+
+/** The examples that can run here; what is left out is told in one line each. */
+async function exampleFiles(): Promise<string[]> {
+  const files: string[] = [];
+  for (const { folder, types, needs } of examples) {
+    const home = join(root, "examples", folder);
+    try {
+      if (needs) createRequire(join(home, "package.json")).resolve(needs);
+      files.push(join(home, "operations.ts"));
+    } catch {
+      console.error(`belay: ${types} are left out: ${needs} is not installed; npm install gets it`);
+    }
   }
+  const { missing } = await import("../examples/dai-ingest/ffmpeg.ts");
+  const problem = missing();
+  if (problem === null) files.push(join(root, "examples/dai-ingest/operations.ts"));
+  else console.error(`belay: dai.ingest is left out: ${problem}`);
   return files;
+}
+
+/** Each service of the mission has the main port's number and some more, so that its clients need no host names. */
+const serviceOffsets: Readonly<Record<string, number>> = { vault: 1, dai: 2, automl: 3, yandex: 4 };
+
+/** The flags that give the services their ports; none if the caller gives some. */
+function servicePortFlags(argv: readonly string[]): string[] {
+  if (argv.some((word) => word.startsWith("--service-port") || word.startsWith("--config"))) return [];
+  const at = argv.findIndex((word) => word === "--port" || word.startsWith("--port="));
+  const text =
+    at === -1 ? (process.env["BELAY_PORT"] ?? "8080") : (argv[at]?.split("=")[1] ?? argv[at + 1] ?? "");
+  const main = Number(text);
+  return Object.entries(serviceOffsets).flatMap(([service, offset]) => [
+    "--service-port",
+    `${service}=${main === 0 ? 0 : main + offset}`,
+  ]);
 }
 
 /** What to start, best first: the first type that is served. */
@@ -57,9 +94,10 @@ enableCompileCache();
 const programFile = join(root, "dist/cli/program.js");
 if (existsSync(programFile)) {
   const { runCli } = (await import(pathToFileURL(programFile).href)) as typeof Program;
-  const operations = exampleFiles().flatMap((file) => ["--operations", file]);
+  const operations = (await exampleFiles()).flatMap((file) => ["--operations", file]);
+  const argv = process.argv.slice(2);
   const { BELAY_LOG_LEVEL: level = "warn" } = process.env;
-  await runCli(["serve", "--log-level", level, ...operations, ...process.argv.slice(2)], {
+  await runCli(["serve", "--log-level", level, ...operations, ...servicePortFlags(argv), ...argv], {
     serving: printWhatToTry,
   });
 } else {

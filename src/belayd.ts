@@ -17,6 +17,9 @@ export {
   type WaitOptions,
 } from "./client/client.ts";
 export { createServer } from "./server/server.ts";
+export { builtinServices } from "./services/builtin/builtin-services.ts";
+export { defineService, type ServiceSettings } from "./services/define-service.ts";
+export type { ServiceDeclaration } from "./services/service-declaration.ts";
 export {
   defineOperation,
   type JsonObject,

@@ -36,6 +36,7 @@ export type ErrorReason =
   | "METHOD_NOT_SUPPORTED"
   | "HOST_REFUSED"
   | "CROSS_SITE_REFUSED"
+  | "PREFETCH_REFUSED"
   | "CONTENT_TYPE_REFUSED"
   | "STORAGE_FULL"
   | "STORAGE_UNAVAILABLE"
@@ -45,6 +46,16 @@ export type ErrorReason =
   | "CALL_CANCELLED"
   | "METADATA_TOO_LARGE"
   | "HEALTH_SERVICE_UNKNOWN"
+  | "CREDENTIALS_MISSING"
+  | "ACCESS_TOKEN_INVALID"
+  | "ACCESS_TOKEN_EXPIRED"
+  | "ACCESS_TOKEN_TYPE_UNSUPPORTED"
+  | "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+  | "IAM_PERMISSION_DENIED"
+  | "IDENTITY_UNAVAILABLE"
+  | "CANCEL_NOT_SUPPORTED"
+  | "START_NOT_SERVED"
+  | "ENDPOINT_NOT_FOUND"
   | "MALFORMED_HTTP";
 
 /** Every reason. Parameters in braces are repeated in ErrorInfo.metadata under the same name. */
@@ -156,13 +167,19 @@ export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
   },
   HOST_REFUSED: {
     code: StatusCode.PERMISSION_DENIED,
-    message: "host {host} is refused: without identity the server answers only to its loopback names",
-    when: "Dev mode: a Host or :authority header that is not a loopback name (DNS rebinding).",
+    message:
+      "host {host} is refused: without identity the server answers only to loopback names and its services' hosts",
+    when: "No identity is configured, and Host or :authority is neither a loopback name nor the host of a service.",
   },
   CROSS_SITE_REFUSED: {
     code: StatusCode.PERMISSION_DENIED,
     message: "requests from other web sites are refused",
-    when: "Dev mode: a foreign Origin, or Sec-Fetch-Site cross-site or same-site.",
+    when: "A foreign Origin, or Sec-Fetch-Site cross-site or same-site.",
+  },
+  PREFETCH_REFUSED: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "requests that a browser makes ahead of its user (prefetch, prerender, preview) are refused",
+    when: "Sec-Purpose, Purpose, X-Purpose or X-Moz says that nobody asked for it yet: a GET may cancel here.",
   },
   CONTENT_TYPE_REFUSED: {
     code: StatusCode.INVALID_ARGUMENT,
@@ -208,6 +225,56 @@ export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
     code: StatusCode.NOT_FOUND,
     message: "service {service} is not served here",
     when: "grpc.health.v1 Check of a service that the server does not have.",
+  },
+  CREDENTIALS_MISSING: {
+    code: StatusCode.UNAUTHENTICATED,
+    message: "the call has no credential: send the header authorization: Bearer TOKEN",
+    when: "Identity is configured and the call has no authorization header. HTTP 401 with WWW-Authenticate.",
+  },
+  ACCESS_TOKEN_INVALID: {
+    code: StatusCode.UNAUTHENTICATED,
+    message: "the token is refused: {problem}",
+    when: "A token with a wrong signature, issuer, audience or algorithm, an unknown or revoked one.",
+  },
+  ACCESS_TOKEN_EXPIRED: {
+    code: StatusCode.UNAUTHENTICATED,
+    message: "the token has expired",
+    when: "A token after its exp claim. The clocks may differ by 30 s.",
+  },
+  ACCESS_TOKEN_TYPE_UNSUPPORTED: {
+    code: StatusCode.UNAUTHENTICATED,
+    message: "authorization of the kind {scheme} is not supported; send Bearer",
+    when: "An authorization header that is not Bearer (or Api-Key on a yandex service).",
+  },
+  ACCESS_TOKEN_SCOPE_INSUFFICIENT: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "the token lacks the scope that {method} needs: one of {scopes}",
+    when: "A token whose scopes do not open the method. HTTP 403 with WWW-Authenticate.",
+  },
+  IAM_PERMISSION_DENIED: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "Permission '{permission}' denied on resource '{resource}' (or it might not exist).",
+    when: "The caller has no grant for the parent of the name; whether the operation exists makes no difference.",
+  },
+  IDENTITY_UNAVAILABLE: {
+    code: StatusCode.UNAVAILABLE,
+    message: "the keys of the token's issuer cannot be fetched; retry later",
+    when: "The JSON Web Key Set of an issuer is not there, and no earlier one that could be used.",
+  },
+  CANCEL_NOT_SUPPORTED: {
+    code: StatusCode.UNIMPLEMENTED,
+    message: "service {service} does not support cancelling operations",
+    when: "Cancel of any operation of a service that is declared with cancellable: false.",
+  },
+  START_NOT_SERVED: {
+    code: StatusCode.UNIMPLEMENTED,
+    message: "method {method} has no handler: no worker serves the operation type {type}",
+    when: "A start method of a declared API whose handler is not registered.",
+  },
+  ENDPOINT_NOT_FOUND: {
+    code: StatusCode.NOT_FOUND,
+    message: "API endpoint {endpoint} is not found; known endpoints: {known}",
+    when: "yandex.cloud.endpoint: Get of an endpoint that is not in the list.",
   },
   MALFORMED_HTTP: {
     code: StatusCode.INVALID_ARGUMENT,

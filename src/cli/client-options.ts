@@ -24,6 +24,8 @@ export async function withClient<Result>(
   options: ClientOptions,
   use: (client: BelayClient) => Promise<Result>,
 ): Promise<Result> {
-  using client = connect(options.server);
+  // From the environment only: a command line can be read by everybody on the machine.
+  const { BELAY_TOKEN: token } = process.env;
+  using client = connect(options.server, token ? { token } : {});
   return await use(client);
 }

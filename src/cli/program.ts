@@ -7,7 +7,12 @@ import { printError, tolerateClosedPipes } from "./output.ts";
 /** What a program that embeds `belay serve` (npm start) wants to be told. */
 export interface CliHooks {
   /** The server answers. `url` is where. */
-  serving?(server: { url: string; operationTypes: readonly string[] }): void;
+  serving?(server: {
+    url: string;
+    operationTypes: readonly string[];
+    /** The extra ports, by service id. */
+    servicePorts: Readonly<Record<string, readonly number[]>>;
+  }): void;
 }
 
 interface CommandEntry {
@@ -59,9 +64,19 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/delete.ts")).defineDelete,
   },
   {
+    name: "token",
+    summary: "mint a token for development, or hash one",
+    load: async () => (await import("./commands/token.ts")).defineToken,
+  },
+  {
     name: "backup",
     summary: "copy the database while the server runs",
     load: async () => (await import("./commands/backup.ts")).defineBackup,
+  },
+  {
+    name: "tls",
+    summary: "make certificates for development",
+    load: async () => (await import("./commands/tls.ts")).defineTls,
   },
 ];
 

@@ -1,12 +1,18 @@
 // The life of `belay serve`: reads what is to be served, opens the store, starts the rest, and stops it all when told.
 // No other file picks a store.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { createLogger, type Logger, type LogLevel } from "../base/logger.ts";
 import { startTimer } from "../base/timers.ts";
 import { formatServerAddress } from "../client/server-address.ts";
 import { isLoopbackHost } from "../server/config.ts";
+import type { TlsOptions } from "../server/tls/tls-options.ts";
+import { builtinServices } from "../services/builtin/builtin-services.ts";
+import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import { SqliteStore } from "../stores/sqlite/sqlite-store.ts";
 import type { OperationDefinition } from "../worker/define-operation.ts";
 import { policyOf } from "../worker/operation-policy.ts";
+import type { ServerConfig } from "./config/server-config.ts";
 import { formatDuration } from "./duration.ts";
 import { parseExecOption } from "./exec-option.ts";
 import { CliError, exitCodes } from "./exit-codes.ts";
@@ -24,6 +30,10 @@ export interface ServeOptions {
   data: string;
   operationFiles: readonly string[];
   execCommands: readonly string[];
+  /** An extra port for a service, `id=port`. */
+  servicePorts: readonly string[];
+  /** The configuration file, if there is one; what flags can say of it is in the other options already. */
+  config: ServerConfig | undefined;
   /** How many operations run at once; undefined takes the worker's default. */
   slots: number | undefined;
   logLevel: LogLevel;
@@ -36,11 +46,13 @@ const QUIET_STOP_MS = 300;
 
 /** Runs the server until a signal stops it. Throws a CliError when it cannot start. */
 export async function runServer(options: ServeOptions, hooks: CliHooks): Promise<void> {
-  if (!isLoopbackHost(options.host)) {
-    const rule = "without identity the server listens on loopback addresses only, such as 127.0.0.1";
+  const { config } = options;
+  if (!config?.auth && !isLoopbackHost(options.host)) {
+    const rule = "without identity (auth in belay.yaml) only loopback addresses are taken, such as 127.0.0.1";
     throw new CliError(`host ${options.host} is refused: ${rule}`, exitCodes.REFUSED);
   }
   const operations = await readOperations(options);
+  const services = withPorts(config?.services ?? builtinServices, options.servicePorts);
   const logger = createLogger(options.logLevel);
   endOnBugs(logger);
   await using stack = new AsyncDisposableStack();
@@ -48,12 +60,25 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
   const opening = openStore(options.data, logger);
   stack.defer(() => opening.then((store) => store.close()).catch(() => undefined));
   const { startParts } = await import("./server-parts.ts");
-  const parts = stack.use(await startParts({ ...options, store: await opening, operations, logger }));
+  const parts = stack.use(
+    await startParts({
+      ...options,
+      ...{ operations, services, logger, auth: config?.auth, limits: config?.limits ?? {} },
+      tls: config?.tls ?? madeCertificate(options.data),
+      store: await opening,
+    }),
+  );
 
   const url = `http://${formatServerAddress(parts.address)}`;
   const stop = stopRequested();
   printLine(`belay: serving on ${url} (REST and gRPC), data in ${options.data}`);
-  hooks.serving?.({ url, operationTypes: operations.map(({ type }) => type) });
+  const { servicePorts } = parts.address;
+  for (const [id, ports] of Object.entries(servicePorts)) {
+    for (const port of ports) {
+      printLine(`belay: service ${id} alone on ${formatServerAddress({ host: parts.address.host, port })}`);
+    }
+  }
+  hooks.serving?.({ url, operationTypes: operations.map(({ type }) => type), servicePorts });
   await stop;
   const notice = startTimer(QUIET_STOP_MS, () => {
     const grace = formatDuration(options.shutdownGrace);
@@ -87,6 +112,34 @@ async function readOperations(options: ServeOptions): Promise<readonly Operation
     types.add(operation.type);
   }
   return operations;
+}
+
+/** The certificate that `belay tls` made in the data folder, if it is there. */
+function madeCertificate(data: string): TlsOptions | undefined {
+  const [certFile, keyFile] = [join(data, "tls", "server.pem"), join(data, "tls", "server-key.pem")];
+  return existsSync(certFile) && existsSync(keyFile) ? { certFile, keyFile } : undefined;
+}
+
+/** Gives services the ports of `--service-port id=port`. */
+function withPorts(
+  services: readonly ServiceDeclaration[],
+  flags: readonly string[],
+): readonly ServiceDeclaration[] {
+  const ports = new Map<string, number[]>();
+  for (const flag of flags) {
+    const [id = "", text = ""] = flag.split("=", 2);
+    if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+      throw new CliError(`--service-port ${flag}: write SERVICE=PORT`);
+    if (!services.some((service) => service.id === id)) {
+      const known = services.map((service) => service.id).join(", ");
+      throw new CliError(`--service-port ${flag}: there is no service ${id}; known: ${known}`);
+    }
+    ports.set(id, [...(ports.get(id) ?? []), Number(text)]);
+  }
+  return services.map((service) => ({
+    ...service,
+    ports: [...service.ports, ...(ports.get(service.id) ?? [])],
+  }));
 }
 
 /** Opens the store. When it fails later, nothing can be acknowledged any more: the process ends at once. */

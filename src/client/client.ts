@@ -29,6 +29,11 @@ const READS_AT_ONCE = 32;
 export interface ConnectOptions {
   /** The deadline of each call in milliseconds; default 10,000. A wait adds its own time to it. */
   callTimeoutMs?: number;
+  /**
+   * The bearer token that every call carries, or a function that is asked before each call, for tokens that are
+   * renewed. It goes over the connection as it is: what is not on this machine needs a tunnel or a proxy with TLS.
+   */
+  token?: string | (() => string);
 }
 
 export interface CallOptions {
@@ -109,7 +114,8 @@ export class BelayClient {
   readonly #timeoutMs: number;
 
   constructor(address: string, options: ConnectOptions = {}) {
-    this.#channel = new RpcChannel(address);
+    const { token } = options;
+    this.#channel = new RpcChannel(address, typeof token === "string" ? () => token : token);
     this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   }
 

@@ -36,8 +36,11 @@ export class RpcChannel {
   /** `host:port`, for messages. */
   readonly address: string;
   readonly #client: Client;
+  readonly #token: (() => string) | undefined;
 
-  constructor(text: string) {
+  /** `token` is asked before each call for what goes into its authorization header. */
+  constructor(text: string, token?: () => string) {
+    this.#token = token;
     this.address = formatServerAddress(parseServerAddress(text));
     this.#client = new Client(this.address, credentials.createInsecure(), {
       "grpc.max_receive_message_length": MESSAGE_MAX_BYTES,
@@ -63,7 +66,7 @@ export class RpcChannel {
         (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
         (bytes: Buffer) => fromBinary(method.output, bytes, { recursionLimit: RECURSION_MAX }),
         create(method.input, request),
-        new Metadata(),
+        this.#metadata(),
         // grpc-js compares a deadline with the wall clock at once and then counts down.
         { deadline: new Date(wallClockInstant() / 1000 + options.timeoutMs) },
         (error: ServiceError | null, reply?: MessageShape<Output>) => {
@@ -77,6 +80,17 @@ export class RpcChannel {
       const onAbort = (): void => call.cancel();
       signal?.addEventListener("abort", onAbort, { once: true });
     });
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    if (!this.#token) return metadata;
+    const token = this.#token();
+    // grpc-js would tell the whole value in its error.
+    if (!/^[\x21-\x7e]+$/.test(token))
+      throw new TypeError("the token has a character that no header can carry");
+    metadata.set("authorization", `Bearer ${token}`);
+    return metadata;
   }
 
   /** Closes the connection; calls in flight fail. */

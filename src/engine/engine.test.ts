@@ -31,6 +31,7 @@ function request(fields: Partial<StartRequest> = {}): StartRequest {
   return {
     service: "default",
     tenant: "default",
+    idPrefix: "opr",
     parent: "",
     type: "test.work",
     createdBy: "user:ada",

@@ -28,6 +28,8 @@ import type { WorkerTransport } from "./worker-transport.ts";
 export interface StartRequest {
   service: string;
   tenant: string;
+  /** Three letters in front of the id. */
+  idPrefix: string;
   /** `""` or pairs of segments, checked by the caller. */
   parent: string;
   type: string;
@@ -55,9 +57,6 @@ export interface CancelCall {
   /** The native surface still reaches what a client deleted while it ran. */
   includeDeleted?: boolean;
 }
-
-/** The three letters in front of every id of the service `default`. */
-const ID_PREFIX = "opr";
 
 /** Keeps operations, durably, and moves them along. One per server process. */
 export class Engine {
@@ -100,15 +99,21 @@ export class Engine {
     this.#policies.set(type, policy);
   }
 
+  /** The declared operation types, sorted. */
+  get types(): readonly string[] {
+    return [...this.#policies.keys()].sort();
+  }
+
+  hasType(type: string): boolean {
+    return this.#policies.has(type);
+  }
+
   /** Stores an operation. With a request id that was used before: the operation it made, `created` false. */
   async start(request: StartRequest): Promise<{ operation: StoredOperation; created: boolean }> {
     const policy = this.#policies.get(request.type);
-    if (!policy) {
-      const known = [...this.#policies.keys()].sort().join(", ");
-      throw new RpcError("OPERATION_TYPE_UNKNOWN", { type: request.type, known: known || "none" });
-    }
+    if (!policy) throw unknownType(request.type, this.types);
     const { service, tenant, parent, requestId } = request;
-    const id = makeId(ID_PREFIX, this.clock.now());
+    const id = makeId(request.idPrefix, this.clock.now());
     const name = parent === "" ? `operations/${id}` : `${parent}/operations/${id}`;
     const outcome = await this.#submit({
       type: "start",
@@ -291,6 +296,11 @@ export class Engine {
 }
 
 const TICK_BATCH = 500;
+
+/** OPERATION_TYPE_UNKNOWN, with the types that could have been meant. */
+export function unknownType(type: string, known: readonly string[]): RpcError {
+  return new RpcError("OPERATION_TYPE_UNKNOWN", { type, known: known.join(", ") || "none" });
+}
 
 function present(operation: StoredOperation | undefined, key: OperationKey): StoredOperation {
   if (!operation || operation.record.deleteTime !== null) {

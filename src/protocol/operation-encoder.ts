@@ -72,14 +72,16 @@ function writeOperation(writer: ReverseWriter, view: OperationView): void {
   if (view.name) writer.string(view.name, 0x0a);
 }
 
-function writePayload(writer: ReverseWriter, payload: Payload, tag: number): void {
+/** Writes a payload as a field that is an Any. */
+export function writePayload(writer: ReverseWriter, payload: Payload, tag: number): void {
   const end = writer.position;
   if (payload.bytes.length > 0) writer.bytes(payload.bytes, 0x12);
   if (payload.typeUrl) writer.string(payload.typeUrl, 0x0a);
   writer.lengthAndTag(end, tag);
 }
 
-function writeStatus(writer: ReverseWriter, status: StatusView, tag: number): void {
+/** Writes a status as a field that is a google.rpc.Status. */
+export function writeStatus(writer: ReverseWriter, status: StatusView, tag: number): void {
   const end = writer.position;
   for (let i = status.details.length - 1; i >= 0; i--)
     writePayload(writer, status.details[i] as Payload, 0x1a);
@@ -92,7 +94,7 @@ function writeStatus(writer: ReverseWriter, status: StatusView, tag: number): vo
  * The oneof `result` holds one value; two would be read as the last one by some clients and refused by
  * others.
  */
-function checkResult(view: OperationView): void {
+export function checkResult(view: Pick<OperationView, "error" | "response">): void {
   assert(!(view.error && view.response), "an operation has an error and a response");
 }
 
@@ -119,7 +121,8 @@ export function operationPageToJsonText(page: OperationPageView, registry: Regis
   return `${text}}`;
 }
 
-function statusText(status: StatusView, registry: Registry): string {
+/** The ProtoJSON text of a google.rpc.Status. */
+export function statusText(status: StatusView, registry: Registry): string {
   let text = status.code !== 0 ? `{"code":${status.code}` : "{";
   if (status.message) text += `${comma(text)}"message":${JSON.stringify(status.message)}`;
   if (status.details.length > 0) {

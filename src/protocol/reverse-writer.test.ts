@@ -8,13 +8,15 @@ type Field =
   | { type: "string"; value: string }
   | { type: "bytes"; value: Uint8Array }
   | { type: "double"; value: number }
-  | { type: "int32"; value: number };
+  | { type: "int32"; value: number }
+  | { type: "int64"; value: number };
 
 const field: fc.Arbitrary<Field> = fc.oneof(
   fc.record({ type: fc.constant("string" as const), value: fc.string({ unit: "binary", maxLength: 400 }) }),
   fc.record({ type: fc.constant("bytes" as const), value: fc.uint8Array({ maxLength: 3000 }) }),
   fc.record({ type: fc.constant("double" as const), value: fc.double() }),
   fc.record({ type: fc.constant("int32" as const), value: fc.integer() }),
+  fc.record({ type: fc.constant("int64" as const), value: fc.maxSafeInteger() }),
 );
 
 /** The same fields by protobuf-es, front to back, in a message of their own. */
@@ -24,7 +26,8 @@ function forward(fields: readonly Field[]): Uint8Array {
     if (type === "string") writer.tag(1, 2).string(value);
     else if (type === "bytes") writer.tag(2, 2).bytes(value);
     else if (type === "double") writer.tag(3, 1).double(value);
-    else writer.tag(4, 0).int32(value);
+    else if (type === "int32") writer.tag(4, 0).int32(value);
+    else writer.tag(6, 0).int64(value);
   }
   const content = writer.finish();
   return new BinaryWriter().tag(5, 2).bytes(content).finish();
@@ -37,7 +40,8 @@ function backward(fields: readonly Field[]): ReverseWriter {
     if (type === "string") writer.string(value, 0x0a);
     else if (type === "bytes") writer.bytes(value, 0x12);
     else if (type === "double") writer.double(value, 0x19);
-    else writer.int32(value, 0x20);
+    else if (type === "int32") writer.int32(value, 0x20);
+    else writer.int64(value, 0x30);
   }
   writer.lengthAndTag(end, 0x2a);
   return writer;

@@ -92,21 +92,28 @@ export class ReverseWriter {
     }
   }
 
-  /** A varint field of an int32 with its one-byte tag; a negative number takes ten bytes, sign-extended. */
+  /** A varint field of an int32 with its one-byte tag; a negative number takes ten bytes, as an int64 does. */
   int32(value: number, tag: number): void {
-    if (value >= 0) {
-      this.varint(value);
-    } else {
-      this.#reserve(11);
-      this.#start -= 10;
-      let rest = BigInt.asUintN(64, BigInt(value));
-      for (let i = 0; i < 10; i++) {
-        this.#buffer[this.#start + i] = Number(rest & 0x7fn) | (i < 9 ? 0x80 : 0);
-        rest >>= 7n;
-      }
-    }
+    this.int64(value, tag);
+  }
+
+  /** A varint field of an int64, given as a safe integer, with its one-byte tag. */
+  int64(value: number, tag: number): void {
+    if (value >= 0 && value < 2 ** 32) this.varint(value);
+    else this.#varint64(BigInt.asUintN(64, BigInt(value)));
     this.#reserve(1);
     this.#buffer[--this.#start] = tag;
+  }
+
+  #varint64(value: bigint): void {
+    const size = Math.ceil(value.toString(2).length / 7);
+    this.#reserve(size);
+    this.#start -= size;
+    let rest = value;
+    for (let i = 0; i < size; i++) {
+      this.#buffer[this.#start + i] = Number(rest & 0x7fn) | (i < size - 1 ? 0x80 : 0);
+      rest >>= 7n;
+    }
   }
 
   /**

@@ -22,6 +22,7 @@ export class GrpcCall extends ServerCall {
   readonly deadlineMs: number;
   readonly #call: RawCall;
   readonly #respond: sendUnaryData<Buffer>;
+  #headers: Metadata | undefined;
   #trailers: Metadata | undefined;
   #requestId: string | undefined;
   #peer: string | undefined;
@@ -36,6 +37,10 @@ export class GrpcCall extends ServerCall {
   get requestId(): string {
     this.#requestId ??= acceptRequestId(this.header("x-request-id")) ?? nextRequestId();
     return this.#requestId;
+  }
+
+  get authority(): string | undefined {
+    return this.#call.getHost();
   }
 
   get peer(): string {
@@ -53,6 +58,10 @@ export class GrpcCall extends ServerCall {
     return typeof value === "string" ? value : undefined;
   }
 
+  headerValues(name: string): readonly string[] {
+    return this.#call.metadata.get(name).filter((value) => typeof value === "string");
+  }
+
   invoke(): unknown {
     const { service } = this.method;
     return service.invoke(decodeRequest(service.desc.input, this.#call.request), this);
@@ -67,6 +76,11 @@ export class GrpcCall extends ServerCall {
     else this.#call.once("cancelled", notify);
   }
 
+  setHeader(name: string, value: string): void {
+    this.#headers ??= new Metadata();
+    this.#headers.set(name, value);
+  }
+
   setTrailer(name: string, value: string): void {
     this.#trailers ??= new Metadata();
     this.#trailers.set(name, value);
@@ -74,6 +88,9 @@ export class GrpcCall extends ServerCall {
 
   answer(reply: unknown): void {
     const bytes = this.method.service.encodeBinary(reply);
+    // Only with a good answer: an error after initial metadata is no trailers-only one, and the Yandex SDK then throws
+    // an error without a code.
+    if (this.#headers) this.#call.sendMetadata(this.#headers);
     const buffer =
       bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#respond(null, buffer, this.#trailers);

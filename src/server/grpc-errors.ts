@@ -2,6 +2,7 @@
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { RpcError } from "../base/rpc-error.ts";
 import { encodeStatus, statusMessage } from "../protocol/status.ts";
+import { wwwAuthenticate } from "../transcoding/www-authenticate.ts";
 
 /** An error as grpc-js takes it; it needs no stack of its own. */
 type SentError = Pick<ServiceError, "code" | "details" | "metadata">;
@@ -11,6 +12,8 @@ export function toServiceError(error: RpcError, trailers: Metadata | undefined):
   const metadata = trailers ?? new Metadata();
   const bytes = encodeStatus(error);
   metadata.set("grpc-status-details-bin", Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const challenge = wwwAuthenticate(error);
+  if (challenge !== undefined) metadata.set("www-authenticate", challenge);
   // grpc-js percent-encodes the message by encodeURI: more than the protocol asks for, and every client decodes it.
   // encodeURI throws on half a surrogate pair; statusMessage has none.
   const sent: SentError = { code: error.code, details: statusMessage(error), metadata };

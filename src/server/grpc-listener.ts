@@ -20,10 +20,12 @@ import { toServiceError } from "./grpc-errors.ts";
 import { runStream } from "./grpc-stream.ts";
 import type { Guard } from "./guard.ts";
 import type { Pipeline } from "./pipeline.ts";
+import type { ServiceRouter } from "./service-router.ts";
 
 export interface GrpcListenerOptions {
-  methods: readonly BoundMethod[];
+  router: ServiceRouter;
   streams: readonly StreamMethod[];
+  admit(authorization: readonly string[]): unknown;
   pipeline: Pipeline;
   guard: Guard;
   limits: ServerLimits;
@@ -31,6 +33,7 @@ export interface GrpcListenerOptions {
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
+type FindMethod = (authority: string | undefined) => BoundMethod | undefined;
 type DuplexHandler = (call: ServerDuplexStream<Buffer, Buffer>) => void;
 
 export class GrpcListener {
@@ -54,8 +57,8 @@ export class GrpcListener {
       // Its per-call bookkeeping is for a debugging service that nobody reads here.
       "grpc.enable_channelz": 0,
     });
-    for (const method of options.methods) this.#serve(method, options.pipeline);
-    for (const stream of options.streams) this.#serveStream(stream);
+    for (const [name, find] of options.router.grpcMethods()) this.#serve(name, find, options.pipeline);
+    for (const stream of options.streams) this.#serveStream(stream, options.admit);
     this.#refuseUnknown();
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
@@ -81,26 +84,36 @@ export class GrpcListener {
     this.#server.forceShutdown();
   }
 
-  #serve(method: BoundMethod, pipeline: Pipeline): void {
+  #serve(name: string, find: FindMethod, pipeline: Pipeline): void {
     const handler: handleUnaryCall<Buffer, Buffer> = (call, respond) => {
+      let method: BoundMethod | undefined;
       try {
-        this.#checkDoor(call.metadata, call.getHost());
+        const authority = call.getHost();
+        this.#checkDoor(call.metadata, authority);
+        method = find(authority);
+        // Another service has it; the one that the authority names does not.
+        if (!method) throw new RpcError("METHOD_NOT_SUPPORTED", { method: `/${name}` });
       } catch (error) {
         respond(toServiceError(RpcError.from(error, ""), undefined), null);
         return;
       }
       pipeline.run(new GrpcCall(method, call, respond));
     };
-    this.#server.register(`/${method.fullName}`, handler, identity, identity, "unary");
+    this.#server.register(`/${name}`, handler, identity, identity, "unary");
   }
 
-  #serveStream(method: StreamMethod): void {
+  #serveStream(method: StreamMethod, admit: GrpcListenerOptions["admit"]): void {
     const handler: DuplexHandler = (call) => {
+      const refuse = (error: unknown): void => {
+        call.emit("error", toServiceError(RpcError.from(error, ""), undefined));
+      };
       try {
         this.#checkDoor(call.metadata, call.getHost());
-        runStream(method, call);
+        const admitted = method.isPublic ? undefined : admit(call.metadata.get("authorization").map(String));
+        if (admitted instanceof Promise) admitted.then(() => runStream(method, call)).catch(refuse);
+        else runStream(method, call);
       } catch (error) {
-        call.emit("error", toServiceError(RpcError.from(error, ""), undefined));
+        refuse(error);
       }
     };
     const path = `/${method.desc.parent.typeName}/${method.desc.name}`;

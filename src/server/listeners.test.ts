@@ -11,11 +11,12 @@ import {
   Operations,
   ReceiptSchema,
 } from "../protocol/gen/belay/v1/operations_pb.ts";
+import { defaultService } from "../services/builtin/default.ts";
 import { HealthService } from "../services/health/health-service.ts";
 import type { CallContext, ServiceMethod } from "../services/method.ts";
 import { bindMethods } from "./bound-method.ts";
 import { defaultLimits } from "./config.ts";
-import { createLoopbackGuard } from "./guard.ts";
+import { createGuard } from "./guard.ts";
 import { createAuthenticate } from "./interceptors/authenticate.ts";
 import { createLog } from "./interceptors/log.ts";
 import { measure } from "./interceptors/measure.ts";
@@ -23,6 +24,7 @@ import { OnePortListener } from "./one-port-listener.ts";
 import { Pipeline } from "./pipeline.ts";
 import { ProtocolListeners } from "./protocol-listeners.ts";
 import { anonymous } from "./server-call.ts";
+import { ServiceRouter } from "./service-router.ts";
 
 const SECRET = "SELECT token FROM keys in /var/lib/belay";
 
@@ -72,10 +74,15 @@ const method: ServiceMethod<GetReceiptRequest, unknown> = {
 
 const lines: string[] = [];
 const logger = pino({ level: "debug", base: null }, { write: (line: string) => void lines.push(line) });
-const methods = bindMethods([{ desc: Operations, methods: [method] as unknown as ServiceMethod[] }]);
+const methods = bindMethods(defaultService, [
+  { desc: Operations, methods: [method] as unknown as ServiceMethod[] },
+]);
+const router = new ServiceRouter({ services: [{ declaration: defaultService, methods }] });
 const listeners = new ProtocolListeners({
-  methods,
+  router,
   streams: [],
+  hasIdentity: false,
+  admit: () => undefined,
   health: new HealthService([]),
   pipeline: new Pipeline([
     measure,
@@ -83,7 +90,7 @@ const listeners = new ProtocolListeners({
     // A promise, as an authenticator that fetches keys answers.
     createAuthenticate(async () => anonymous),
   ]),
-  guard: createLoopbackGuard(),
+  guard: createGuard({ allowedHosts: [], requireLoopback: true }),
   limits: defaultLimits,
   logger,
 });

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { pino } from "pino";
+import { startInterval } from "../base/timers.ts";
 import { OnePortListener, type OnePortListenerOptions } from "./one-port-listener.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -70,7 +72,6 @@ const heads: readonly [string, Seen["protocol"]][] = [
   ["PUT / HTTP/1.1\r\n\r\n", "http1"],
   ["PROPFIND / HTTP/1.1\r\n\r\n", "http1"],
   ["PRI * HTTP/1.1\r\n\r\n", "http1"],
-  ["\x16\x03\x01 a TLS hello on a cleartext port", "http1"],
 ];
 
 for (const [head, protocol] of heads) {
@@ -101,6 +102,35 @@ test("a connection that ends before it shows its protocol is closed", async () =
     client.end("PRI");
     client.resume();
     await once(client, "close");
+  });
+});
+
+test("a client that begins with TLS is closed where no certificate is configured, and the log says why", async () => {
+  const lines: string[] = [];
+  const logger = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+  await withListener({ logger }, async (open) => {
+    const client = await open();
+    client.resume();
+    client.write("\x16\x03\x01\x02\x00\x01");
+    await once(client, "close");
+  });
+  assert.equal(lines.length, 1);
+  assert.match(
+    lines[0]!,
+    /"a connection was closed: the client speaks TLS, and no certificate is configured"/,
+  );
+});
+
+test("bytes that trickle do not prolong the peek", async () => {
+  await withListener({ peekTimeoutMs: 200 }, async (open) => {
+    const client = await open();
+    client.resume();
+    let sent = 0;
+    // A byte each 40 ms: each one within the timeout, the preface as a whole far from it.
+    const trickle = startInterval(40, () => client.write(PREFACE[sent++] ?? ""));
+    await once(client, "close");
+    trickle.cancel();
+    assert.ok(sent > 1 && sent < "PRI * HTTP/2.0".length, `${sent} bytes`);
   });
 });
 

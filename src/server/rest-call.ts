@@ -1,11 +1,12 @@
 // A REST call: how the pipeline reads and answers it through fastify.
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { RpcError } from "../base/rpc-error.ts";
-import { errorReply } from "../transcoding/error-body.ts";
+import { RpcError } from "../base/rpc-error.ts";
+import { checkReach } from "../services/access.ts";
 import { shapeResponse } from "../transcoding/response-shaping.ts";
 import type { SystemParameters } from "../transcoding/system-parameters.ts";
 import type { Transcoder, TranscoderMatch } from "../transcoding/transcoder.ts";
 import type { BoundMethod } from "./bound-method.ts";
+import { replyTo } from "./rest-errors.ts";
 import { ServerCall } from "./server-call.ts";
 
 const NO_BODY: Uint8Array = new Uint8Array(0);
@@ -30,6 +31,7 @@ export class RestCall extends ServerCall {
   readonly #parts: RestCallParts;
   #system: SystemParameters | undefined;
   #peer: string | undefined;
+  #headers: Record<string, string> | undefined;
 
   constructor(parts: RestCallParts) {
     super(parts.match.value);
@@ -38,6 +40,10 @@ export class RestCall extends ServerCall {
 
   get requestId(): string {
     return this.#parts.request.id;
+  }
+
+  get authority(): string | undefined {
+    return this.#parts.request.headers.host;
   }
 
   get peer(): string {
@@ -56,11 +62,28 @@ export class RestCall extends ServerCall {
     return typeof value === "string" ? value : undefined;
   }
 
+  headerValues(name: string): readonly string[] {
+    return this.#parts.request.raw.headersDistinct[name] ?? [];
+  }
+
   invoke(): unknown {
     const { transcoder, match, request } = this.#parts;
+    this.#checkReach();
+    checkContentType(request);
     const transcoded = transcoder.transcode(match, bodyOf(request));
     this.#system = transcoded.system;
     return this.method.service.invoke(transcoded.request, this);
+  }
+
+  /** Before the body is looked at: a caller who may not reach the name learns nothing else (AIP-211). */
+  #checkReach(): void {
+    const { declaration, kind } = this.method;
+    if (this.principal.grants === null || declaration.dialect === "yandex") return;
+    const { binding, captures } = this.#parts.match;
+    const index = binding.variables.findIndex(({ text }) => text === "name" || text === "parent");
+    const resource = captures[index];
+    if (resource === undefined) return;
+    checkReach(this, kind, kind === "list" ? resource.replace(/\/operations$/, "") : resource);
   }
 
   onCallerGone(callback: () => void): void {
@@ -73,6 +96,11 @@ export class RestCall extends ServerCall {
     else raw.once("close", notify);
   }
 
+  setHeader(name: string, value: string): void {
+    this.#headers ??= {};
+    this.#headers[name] = value;
+  }
+
   setTrailer(name: string, value: string): void {
     this.#parts.reply.header(name, value);
   }
@@ -82,11 +110,22 @@ export class RestCall extends ServerCall {
     const text = this.method.service.encodeJson(reply);
     const system = this.#system;
     const shaped = system ? shapeResponse(text, match.desc.output, match.binding, system) : text;
+    if (this.#headers) this.#parts.reply.headers(this.#headers);
     this.#parts.reply.header("content-type", "application/json; charset=utf-8").send(shaped);
   }
 
   fail(error: RpcError): void {
-    const { httpStatus, headers, body } = errorReply(error);
+    const { httpStatus, headers, body } = replyTo(error, this.method.declaration.dialect, this.requestId);
     this.#parts.reply.code(httpStatus).headers(headers).send(body);
+  }
+}
+
+/** Every body is JSON, and says so: a page of another site cannot send that without asking first. */
+function checkContentType(request: FastifyRequest): void {
+  if (bodyOf(request).length === 0) return;
+  const contentType = request.headers["content-type"] ?? "";
+  const mediaType = contentType.split(";", 1)[0]?.trim().toLowerCase();
+  if (mediaType !== "application/json") {
+    throw new RpcError("CONTENT_TYPE_REFUSED", { contentType: contentType || "none" });
   }
 }

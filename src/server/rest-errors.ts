@@ -2,7 +2,8 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { RpcError } from "../base/rpc-error.ts";
-import { type ErrorReply, errorReply } from "../transcoding/error-body.ts";
+import type { Dialect } from "../services/service-declaration.ts";
+import { bareErrorReply, type ErrorReply, errorReply } from "../transcoding/error-body.ts";
 
 /** Headers of every reply. */
 export const commonHeaders: Readonly<Record<string, string>> = {
@@ -10,8 +11,17 @@ export const commonHeaders: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
 };
 
-/** The reply to an error; `httpStatus` where HTTP has a word of its own for it. */
-export function replyTo(error: RpcError, httpStatus?: number): ErrorReply {
+/** The reply to an error in the form of the dialect; `httpStatus` where HTTP has a word of its own for it. */
+export function replyTo(
+  error: RpcError,
+  dialect: Dialect,
+  requestId: string,
+  httpStatus?: number,
+): ErrorReply {
+  if (dialect === "yandex") {
+    const reply = bareErrorReply(error, requestId);
+    return { ...reply, httpStatus: httpStatus ?? reply.httpStatus };
+  }
   const reply = errorReply(error);
   if (httpStatus === undefined) return reply;
   const { error: body } = JSON.parse(reply.body) as { error: Record<string, unknown> };
@@ -63,7 +73,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     problem: "it is no HTTP/1.1",
   };
   if (socket.writable) {
-    const { headers, body } = replyTo(new RpcError("MALFORMED_HTTP", { problem }), httpStatus);
+    const { headers, body } = replyTo(new RpcError("MALFORMED_HTTP", { problem }), "google", "", httpStatus);
     const lines = [`HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus]}`];
     for (const [name, value] of Object.entries({ ...headers, ...commonHeaders }))
       lines.push(`${name}: ${value}`);

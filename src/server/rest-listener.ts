@@ -7,18 +7,19 @@ import type { Logger } from "../base/logger.ts";
 import { RpcError } from "../base/rpc-error.ts";
 import type { HealthService } from "../services/health/health-service.ts";
 import { effectiveHttpMethod } from "../transcoding/method-override.ts";
-import { createTranscoder, type Transcoder } from "../transcoding/transcoder.ts";
-import type { BoundMethod } from "./bound-method.ts";
 import type { ServerLimits } from "./config.ts";
-import type { Guard } from "./guard.ts";
+import { DocumentRoutes, isDocumentTarget } from "./document-routes.ts";
+import { type Guard, purposeOf } from "./guard.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { acceptRequestId, nextRequestId } from "./request-id.ts";
-import { bodyOf, RestCall } from "./rest-call.ts";
+import { RestCall } from "./rest-call.ts";
 import { answerClientError, commonHeaders, readThrown, replyTo } from "./rest-errors.ts";
-import { restBindings } from "./rest-routes.ts";
+import type { ServiceRouter } from "./service-router.ts";
 
 export interface RestListenerOptions {
-  methods: readonly BoundMethod[];
+  router: ServiceRouter;
+  /** Callers are asked who they are. */
+  hasIdentity: boolean;
   health: HealthService;
   pipeline: Pipeline;
   guard: Guard;
@@ -36,7 +37,8 @@ export class RestListener {
   readonly #guard: Guard;
   readonly #limits: ServerLimits;
   readonly #logger: Logger;
-  readonly #transcoder: Transcoder<BoundMethod>;
+  readonly #router: ServiceRouter;
+  readonly #documents: DocumentRoutes;
   readonly #inFlight = new Set<ServerResponse>();
   #isDraining = false;
   #onIdle: (() => void) | undefined;
@@ -58,12 +60,8 @@ export class RestListener {
     this.#guard = options.guard;
     this.#limits = options.limits;
     this.#logger = options.logger;
-    const routes = options.methods.map((method) => ({
-      desc: method.service.desc,
-      rules: restBindings(method),
-      value: method,
-    }));
-    this.#transcoder = createTranscoder(routes);
+    this.#router = options.router;
+    this.#documents = new DocumentRoutes(options.router, options.hasIdentity);
   }
 
   /** Takes over a socket that has sent the beginning of an HTTP/1.1 request. */
@@ -104,6 +102,8 @@ export class RestListener {
       host: request.headers.host,
       origin: request.headers.origin,
       secFetchSite: headerOf(request, "sec-fetch-site"),
+      secPurpose: purposeOf(request.headers),
+      isTls: isTls(request),
     });
   }
 
@@ -114,10 +114,14 @@ export class RestListener {
       this.#answerHealth(target, request, reply);
       return;
     }
+    if (isDocumentTarget(target)) {
+      void this.#answerDocument(target, request, reply);
+      return;
+    }
     const httpMethod = effectiveHttpMethod(request.method, headerOf(request, "x-http-method-override"));
-    const match = this.#transcoder.match(httpMethod, target);
-    checkContentType(request);
-    this.#pipeline.run(new RestCall({ transcoder: this.#transcoder, match, request, reply }));
+    const transcoder = this.#router.transcoder(request.headers.host);
+    const match = transcoder.match(httpMethod, target);
+    this.#pipeline.run(new RestCall({ transcoder, match, request, reply }));
   }
 
   /** Answers what was thrown before a call was made of the request. */
@@ -128,15 +132,13 @@ export class RestListener {
     const { error, httpStatus } = readThrown(thrown, { id, contentType, bodyBytesMax });
     if (error.isInternal)
       this.#logger.error({ requestId: id, err: error.cause }, "a request failed inside the server");
-    const answer = replyTo(error, httpStatus);
+    const answer = replyTo(error, this.#router.dialectOf(request.headers.host), id, httpStatus);
     reply.code(answer.httpStatus).headers(answer.headers).send(answer.body);
   }
 
   /** /healthz: the process answers. /readyz: it takes calls, too. */
   #answerHealth(path: "/healthz" | "/readyz", request: FastifyRequest, reply: FastifyReply): void {
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      throw new RpcError("METHOD_NOT_ALLOWED", { httpMethod: request.method, path, allowed: "GET, HEAD" });
-    }
+    checkReading(request.method, path);
     const isWell = path === "/healthz" || this.#health.isServing;
     reply
       .code(isWell ? 200 : 503)
@@ -144,10 +146,37 @@ export class RestListener {
       .send(JSON.stringify({ status: isWell ? "SERVING" : "NOT_SERVING" }));
   }
 
+  async #answerDocument(target: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
+      const { host } = request.headers;
+      const mark = target.indexOf("?");
+      const path = mark === -1 ? target : target.slice(0, mark);
+      const document = await this.#documents.find(host, path);
+      if (!document) throw new RpcError("ROUTE_NOT_FOUND", { httpMethod: request.method, path });
+      checkReading(request.method, path);
+      const query = new URLSearchParams(mark === -1 ? "" : target.slice(mark + 1));
+      const origin = `${isTls(request) ? "https" : "http"}://${host ?? ""}`;
+      const { contentType, body } = document.respond({ origin, query });
+      reply.header("content-type", contentType).send(body);
+    } catch (error) {
+      this.refuse(error, request, reply);
+    }
+  }
+
   #left(response: ServerResponse): void {
     this.#inFlight.delete(response);
     if (this.#inFlight.size === 0) this.#onIdle?.();
   }
+}
+
+/** For what is only read. */
+function checkReading(httpMethod: string, path: string): void {
+  if (httpMethod === "GET" || httpMethod === "HEAD") return;
+  throw new RpcError("METHOD_NOT_ALLOWED", { httpMethod, path, allowed: "GET, HEAD" });
+}
+
+function isTls(request: FastifyRequest): boolean {
+  return "encrypted" in request.raw.socket;
 }
 
 function createHttpServer(limits: ServerLimits): Server {
@@ -182,6 +211,8 @@ function createApp(listener: RestListener, server: Server, limits: ServerLimits)
       return server;
     },
   });
+  // Else the body of a GET is dropped unread, and one that a method refuses would pass: GET may cancel on yandex.
+  app.addHttpMethod("GET", { hasBody: true, overrideExisting: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   app.addHook("onRequest", (request, reply, done) => {
@@ -202,14 +233,4 @@ function headerOf(request: FastifyRequest, name: string): string | undefined {
 
 function onlyText(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
-}
-
-/** Every body is JSON, and says so: a page of another site cannot send that without asking first. */
-function checkContentType(request: FastifyRequest): void {
-  if (bodyOf(request).length === 0) return;
-  const contentType = headerOf(request, "content-type") ?? "";
-  const mediaType = contentType.split(";", 1)[0]?.trim().toLowerCase();
-  if (mediaType !== "application/json") {
-    throw new RpcError("CONTENT_TYPE_REFUSED", { contentType: contentType || "none" });
-  }
 }

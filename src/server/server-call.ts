@@ -6,14 +6,13 @@ import type { CallContext, Principal } from "../services/method.ts";
 import type { BoundMethod } from "./bound-method.ts";
 
 /** Everybody, as long as no identity is configured. */
-export const anonymous: Principal = { id: "anonymous", tenant: "default" };
+export const anonymous: Principal = { id: "anonymous", tenant: "default", scopes: null, grants: null };
 
 /** The part of a call that does not depend on the transport; grpc-call.ts and rest-call.ts add theirs. */
 export abstract class ServerCall implements CallContext {
   readonly method: BoundMethod;
   readonly startMs: number = monotonicMs();
   principal: Principal = anonymous;
-  readonly service: string = "default";
   abstract readonly transport: "grpc" | "rest";
   abstract readonly deadlineMs: number;
   /** How many interceptors were entered: as many are left again. */
@@ -25,10 +24,19 @@ export abstract class ServerCall implements CallContext {
     this.method = method;
   }
 
+  /** The id of the declared service that the call is for. */
+  get service(): string {
+    return this.method.declaration.id;
+  }
+
   abstract get requestId(): string;
+  abstract get authority(): string | undefined;
 
   /** A request header or metadata value, by its lower-case name; undefined when it is absent or not plain text. */
   abstract header(name: string): string | undefined;
+
+  /** Every value of a request header, in their order: two of one that may come once are seen as two. */
+  abstract headerValues(name: string): readonly string[];
 
   /** What tells one client connection from another; for the limits. */
   abstract get peer(): string;
@@ -41,6 +49,7 @@ export abstract class ServerCall implements CallContext {
 
   abstract onCallerGone(callback: () => void): void;
 
+  abstract setHeader(name: string, value: string): void;
   abstract setTrailer(name: string, value: string): void;
 
   /** Encodes and sends the reply. */

@@ -1,52 +1,75 @@
-// The server: composes services, interceptors and the two protocol listeners on one port. `belayd/server` is this file.
+// The server: composes declared services, interceptors and the two protocol listeners, on one port and on those that
+// services have for themselves. `belayd/server` is this file.
 import type { DescService } from "@bufbuild/protobuf";
 import type { Logger } from "../base/logger.ts";
 import type { Engine } from "../engine/engine.ts";
-import { createOperationsService } from "../services/google/operations-service.ts";
+import { defaultService } from "../services/builtin/default.ts";
+import { checkServices } from "../services/define-service.ts";
 import { HealthService } from "../services/health/health-service.ts";
-import type { ServiceDefinition } from "../services/method.ts";
-import {
-  createNativeOperationsService,
-  createStarterService,
-} from "../services/native/operations-service.ts";
 import { createReflectionServices } from "../services/reflection/reflection-service.ts";
-import type { StreamingServiceDefinition } from "../services/stream-method.ts";
+import type { ServiceDeclaration } from "../services/service-declaration.ts";
+import type { StreamingServiceDefinition, StreamMethod } from "../services/stream-method.ts";
+import { createApiEndpointService } from "../services/yandex/api-endpoint-service.ts";
+import { createIamTokenService } from "../services/yandex/iam-token-service.ts";
+import type { AuthConfig } from "./auth/auth-config.ts";
+import { createAuthenticator } from "./auth/authenticator.ts";
 import { type BoundMethod, bindMethods } from "./bound-method.ts";
 import { defaultLimits, defaultListen, isLoopbackHost, type ServerLimits } from "./config.ts";
-import { createLoopbackGuard } from "./guard.ts";
+import { createGuard } from "./guard.ts";
 import { createAuthenticate } from "./interceptors/authenticate.ts";
+import { authorize } from "./interceptors/authorize.ts";
 import { deadline } from "./interceptors/deadline.ts";
 import { Limits } from "./interceptors/limits.ts";
 import { createLog } from "./interceptors/log.ts";
 import { measure } from "./interceptors/measure.ts";
-import { OnePortListener } from "./one-port-listener.ts";
 import { Pipeline } from "./pipeline.ts";
-import { ProtocolListeners } from "./protocol-listeners.ts";
-import { anonymous } from "./server-call.ts";
+import type { ListenerParts } from "./protocol-listeners.ts";
+import { ServerPort } from "./server-port.ts";
+import { type CatalogEntry, createCatalog } from "./service-catalog.ts";
+import { type BoundService, ServiceRouter } from "./service-router.ts";
 import { closeInOrder } from "./shutdown.ts";
+import { ServerTls } from "./tls/server-tls.ts";
+import type { TlsOptions } from "./tls/tls-options.ts";
+import { yandexEndpoints } from "./yandex-endpoints.ts";
 
 export type { ServerLimits } from "./config.ts";
 
 export interface ServerOptions {
   engine: Engine;
   logger: Logger;
-  /** Default 127.0.0.1. Without configured identity only loopback addresses are taken. */
+  /** Default 127.0.0.1. Without identity only loopback addresses are taken. */
   host?: string;
   /** Default 8080; 0 takes any free port. */
   port?: number;
+  /** What is served; the first one answers where no other one is named. Default: the service `default` alone. */
+  services?: readonly ServiceDeclaration[];
+  /** A certificate for every port; default none: cleartext only. */
+  tls?: TlsOptions;
+  /** Who may call; default anybody on this machine. */
+  auth?: AuthConfig;
+  /** The folder of the keys that tokens of our own are signed with; without it they live as long as the server. */
+  identityFolder?: string;
   /** Limits that differ from the defaults (config.ts). */
   limits?: Partial<ServerLimits>;
 }
 
+/** Where a server listens. */
+export interface ServerAddress {
+  host: string;
+  port: number;
+  /** The extra ports of the services that have some, by service id, in the order of their declaration. */
+  servicePorts: Readonly<Record<string, readonly number[]>>;
+}
+
 export interface BelayServer {
-  /** Binds the port; the first call may come at once. Rejects when the port is taken. */
-  listen(): Promise<{ host: string; port: number }>;
+  /** Binds the ports; the first call may come at once. Rejects when one is taken: then none stays bound. */
+  listen(): Promise<ServerAddress>;
   /**
    * Stops: not ready, no new connections, held waits answered, calls in flight finished for up to `graceMs`
    * (default 10 s), the rest cut. The engine stays open. Closing twice is fine.
    */
   close(options?: { graceMs?: number }): Promise<void>;
-  /** The counters of every method, by its full name. */
+  /** The counters of every method, by its service and full name. */
   readonly methods: readonly BoundMethod[];
 }
 
@@ -54,71 +77,145 @@ const GRACE_DEFAULT_MS = 10_000;
 
 /**
  * Makes a server over an engine. Nothing is bound before `listen`.
- * Throws a TypeError for a host that is not a loopback one: there is no identity that could protect it.
+ * Throws a TypeError for a host that is not a loopback one without `auth`: nothing could protect it; and for an `auth`
+ * or a service that is wrong.
  */
 export function createServer(options: ServerOptions): BelayServer {
-  const { engine, logger } = options;
+  const { engine, logger, services: declarations = [defaultService], auth } = options;
   const host = options.host ?? defaultListen.host;
-  if (!isLoopbackHost(host)) {
+  if (!auth && !isLoopbackHost(host)) {
     throw new TypeError(
       `host ${host} is not a loopback address; without identity the server stays on this machine`,
     );
   }
+  checkServices(declarations);
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
-  const operations = [
-    createOperationsService(engine),
-    createNativeOperationsService(engine),
-    createStarterService(engine),
-  ];
-  const health = new HealthService(operations.map((service) => service.desc.typeName));
-  const infrastructure = withReflection([health.definition()], operations);
-  const methods = bindMethods([...operations, ...infrastructure]);
+  const identity = createAuthenticator(auth ?? null, { folder: options.identityFolder ?? null, logger });
+  const catalog = createCatalog(engine, declarations, [
+    createIamTokenService(identity.iamTokens),
+    createApiEndpointService((context) => yandexEndpoints(declarations, context.authority)),
+  ]);
+  const health = new HealthService([...describedBy(catalog)].map((desc) => desc.typeName));
+  const infrastructure = withReflection([health.definition()], catalog);
+  const services = bindServices(catalog, infrastructure);
   const inFlight = new Limits(limits);
-  const listeners = new ProtocolListeners({
-    methods,
-    streams: infrastructure.flatMap((service) => service.streams),
+  const parts = {
+    streams: infrastructure.flatMap((service): readonly StreamMethod[] => service.streams),
     health,
+    hasIdentity: auth !== undefined,
+    admit: (values: readonly string[]) => identity.authenticateHeader(values, "google"),
     // The order of every call: entered from top to bottom, left from bottom to top. The guard stands before all of
     // them, at the listeners' doors; the request is decoded and validated after them.
     pipeline: new Pipeline([
       measure,
       createLog(logger),
-      createAuthenticate(() => anonymous),
+      createAuthenticate(identity.authenticate),
+      authorize,
       deadline,
       inFlight,
     ]),
-    guard: createLoopbackGuard(),
+    guard: createGuard({
+      allowedHosts: declarations.flatMap(({ hosts }) => hosts),
+      requireLoopback: auth === undefined,
+    }),
     limits,
     logger,
-  });
-  const port = new OnePortListener({
-    host: host.replace(/^\[|\]$/g, ""),
-    port: options.port ?? defaultListen.port,
-    connectionsMax: limits.connectionsMax,
-    peekTimeoutMs: limits.peekTimeoutMs,
-    onHttp1: (socket) => listeners.acceptHttp1(socket),
-    onHttp2: (socket) => listeners.acceptHttp2(socket),
-  });
+  };
+  const socketHost = host.replace(/^\[|\]$/g, "");
+  const tls = options.tls && new ServerTls(options.tls, logger);
+  const port = options.port ?? defaultListen.port;
+  const ports = openPorts({ services, parts, host: socketHost, port, tls });
   let closing: Promise<void> | undefined;
   return {
-    methods,
+    methods: services.flatMap(({ methods }) => methods),
     async listen() {
-      const address = await port.listen();
-      listeners.warmUp();
-      return { host: address.address, port: address.port };
+      const address = await listenAll(ports);
+      ports[0]?.port.listeners.warmUp();
+      return address;
     },
     close({ graceMs = GRACE_DEFAULT_MS } = {}) {
-      closing ??= closeInOrder({ port, listeners, health, engine, inFlight, graceMs });
+      closing ??= closeInOrder({
+        ports: ports.map(({ port: listener }) => listener),
+        health,
+        engine,
+        inFlight,
+        graceMs,
+      }).finally(() => {
+        tls?.close();
+        return identity.close();
+      });
       return closing;
     },
   };
 }
 
+/** A port, and the id of the service that it is for; the main port is for all. */
+interface OpenPort {
+  only: string | null;
+  port: ServerPort;
+}
+
+/** The main port first, then the services' own. */
+function openPorts(options: {
+  services: readonly BoundService[];
+  parts: Omit<ListenerParts, "router">;
+  host: string;
+  port: number;
+  tls: ServerTls | undefined;
+}): OpenPort[] {
+  const { services, parts, host, tls } = options;
+  const { connectionsMax, peekTimeoutMs } = parts.limits;
+  const { logger } = parts;
+  const open = (port: number, only: string | null): OpenPort => {
+    const router = new ServiceRouter({ services, ...(only !== null && { only }) });
+    const listener = new ServerPort(
+      { host, port, connectionsMax, peekTimeoutMs, tls, logger },
+      { ...parts, router },
+    );
+    return { only, port: listener };
+  };
+  const own = services.flatMap(({ declaration }) =>
+    declaration.ports.map((port) => open(port, declaration.id)),
+  );
+  return [open(options.port, null), ...own];
+}
+
+async function listenAll(ports: readonly OpenPort[]): Promise<ServerAddress> {
+  const [main, ...own] = ports;
+  if (!main) throw new TypeError("a server has at least one port");
+  const servicePorts: Record<string, number[]> = {};
+  try {
+    const { address, port } = await main.port.listen();
+    for (const { only, port: listener } of own) {
+      const bound = await listener.listen();
+      servicePorts[only ?? ""] = [...(servicePorts[only ?? ""] ?? []), bound.port];
+    }
+    return { host: address, port, servicePorts };
+  } catch (error) {
+    await Promise.all(ports.map(({ port }) => port.stop()));
+    throw error;
+  }
+}
+
+function bindServices(
+  catalog: readonly CatalogEntry[],
+  infrastructure: readonly StreamingServiceDefinition[],
+): BoundService[] {
+  return catalog.map(({ declaration, definitions }) => ({
+    declaration,
+    methods: bindMethods(declaration, [...definitions, ...infrastructure]),
+  }));
+}
+
+function describedBy(catalog: readonly CatalogEntry[]): Set<DescService> {
+  return new Set(catalog.flatMap(({ definitions }) => definitions.map(({ desc }) => desc)));
+}
+
 /** Reflection describes everything that is served, itself too. */
 function withReflection(
   infrastructure: readonly StreamingServiceDefinition[],
-  operations: readonly ServiceDefinition[],
+  catalog: readonly CatalogEntry[],
 ): StreamingServiceDefinition[] {
-  const described: DescService[] = [...operations, ...infrastructure].map((service) => service.desc);
+  const described = [...describedBy(catalog), ...infrastructure.map((service) => service.desc)];
   return [...infrastructure, ...createReflectionServices(described)];
 }

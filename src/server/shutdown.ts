@@ -4,12 +4,10 @@ import { delay, startTimer } from "../base/timers.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HealthService } from "../services/health/health-service.ts";
 import type { Limits } from "./interceptors/limits.ts";
-import type { OnePortListener } from "./one-port-listener.ts";
-import type { ProtocolListeners } from "./protocol-listeners.ts";
+import type { ServerPort } from "./server-port.ts";
 
 export interface ShutdownParts {
-  port: OnePortListener;
-  listeners: ProtocolListeners;
+  ports: readonly ServerPort[];
   health: HealthService;
   engine: Pick<Engine, "releaseWaiters">;
   inFlight: Limits;
@@ -24,22 +22,24 @@ const LINGER_MS = 20;
  *   not ready -> no new connections, no new waits -> held waits answered -> GOAWAY, calls in flight finish -> cut
  */
 export async function closeInOrder(parts: ShutdownParts): Promise<void> {
-  const { port, listeners, health, engine, inFlight, graceMs } = parts;
+  const { ports, health, engine, inFlight, graceMs } = parts;
   health.setServing(false);
   inFlight.isDraining = true;
-  const closed = port.stop();
-  listeners.closeAfterReplies();
+  const closed = Promise.all(ports.map((port) => port.stop()));
+  for (const { listeners } of ports) listeners.closeAfterReplies();
   engine.releaseWaiters();
   health.endWatches();
   const cut = startTimer(graceMs, () => {
-    listeners.destroy();
-    port.destroyConnections();
+    for (const port of ports) {
+      port.listeners.destroy();
+      port.destroyConnections();
+    }
   });
   // What was on its way when the port closed is still read: else its clients would see a reset connection.
   await delay(LINGER_MS);
-  await listeners.drain();
+  await Promise.all(ports.map(({ listeners }) => listeners.drain()));
   // What is open now has shown no protocol yet: nobody waits for an answer.
-  port.destroyConnections();
+  for (const port of ports) port.destroyConnections();
   await closed;
   cut.cancel();
 }

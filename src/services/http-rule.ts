@@ -7,6 +7,8 @@ export interface HttpRule {
   delete?: string;
   /** `*`: the whole request is the body. Absent: there is no body. */
   body?: string;
+  /** The verb may come escaped (`x%3Acancel`): Yandex clients do that. Default false. */
+  encodedVerb?: boolean;
 }
 
 /** The rules of a service's methods, by the name of the RPC. */

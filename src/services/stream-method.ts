@@ -21,6 +21,8 @@ export interface RequestStream<Request> {
 
 export interface StreamMethod<Request extends Message = Message, Response extends Message = Message> {
   readonly desc: DescMethod;
+  /** Anybody may call it, without a credential. */
+  readonly isPublic?: boolean;
   open(responses: ResponseStream<Response>): RequestStream<Request>;
 }
 

@@ -7,11 +7,14 @@ import { waitTimeoutMs } from "./wait-timeout.ts";
 function context(transport: "grpc" | "rest", leftMs: number): CallContext {
   return {
     requestId: "r",
-    principal: { id: "anonymous", tenant: "default" },
+    principal: { id: "anonymous", tenant: "default", scopes: null, grants: null },
     service: "default",
     transport,
+    authority: undefined,
     deadlineMs: leftMs === Number.POSITIVE_INFINITY ? leftMs : monotonicMs() + leftMs,
     onCallerGone: () => {},
+    header: () => undefined,
+    setHeader: () => {},
     setTrailer: () => {},
   };
 }

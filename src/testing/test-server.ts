@@ -5,7 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger, type LogLevel } from "../base/logger.ts";
 import { Engine } from "../engine/engine.ts";
+import type { AuthConfig } from "../server/auth/auth-config.ts";
 import { type BelayServer, createServer, type ServerLimits } from "../server/server.ts";
+import type { TlsOptions } from "../server/tls/tls-options.ts";
+import { createPayloadCodec } from "../services/declared/payload-codec.ts";
+import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import { createInProcessConnection } from "../services/worker/in-process-connection.ts";
 import { SqliteStore } from "../stores/sqlite/sqlite-store.ts";
 import { createWorker, type OperationDefinition, policyOf, type Worker } from "../worker/worker.ts";
@@ -18,6 +22,10 @@ export interface TestServerOptions {
   /** Types that are known and that nobody runs: their operations stay pending. */
   parked?: readonly OperationDefinition[];
   limits?: Partial<ServerLimits>;
+  auth?: AuthConfig;
+  tls?: TlsOptions;
+  /** Default: the service `default` alone. */
+  services?: readonly ServiceDeclaration[];
   /** Default "silent". */
   logLevel?: LogLevel;
 }
@@ -29,6 +37,8 @@ export interface TestServer extends AsyncDisposable {
   readonly address: string;
   /** For instance `http://127.0.0.1:43210`. */
   readonly url: string;
+  /** The extra ports of services, by service id. */
+  readonly servicePorts: Readonly<Record<string, readonly number[]>>;
   readonly engine: Engine;
   readonly store: SqliteStore;
   readonly server: BelayServer;
@@ -42,7 +52,7 @@ const SLOTS = 64;
 
 /** Starts a server; close it, or declare it with `await using`. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { operations = [], parked = [], slots = SLOTS, limits = {}, logLevel = "silent" } = options;
+  const { operations = [], parked = [], slots = SLOTS, limits = {}, logLevel = "silent", services } = options;
   const folder = mkdtempSync(join(tmpdir(), "belay-test-"));
   const logger = createLogger(logLevel);
   const store = await SqliteStore.open(join(folder, "data"), { onFatal: (line) => logger.fatal(line) });
@@ -51,7 +61,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     engine.registerType(definition.type, policyOf(definition));
   engine.startMaintenance();
   const worker = createWorker({
-    connection: createInProcessConnection(engine),
+    connection: createInProcessConnection(engine, createPayloadCodec(services ?? [])),
     operations,
     slots,
     name: "test",
@@ -59,8 +69,18 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     logger,
   });
   await worker.start();
-  const server = createServer({ engine, logger, host: "127.0.0.1", port: 0, limits });
-  const { port } = await server.listen();
+  const server = createServer({
+    engine,
+    logger,
+    host: "127.0.0.1",
+    port: 0,
+    limits,
+    identityFolder: join(folder, "identity"),
+    ...(services && { services }),
+    ...(options.auth && { auth: options.auth }),
+    ...(options.tls && { tls: options.tls }),
+  });
+  const { port, servicePorts } = await server.listen();
   let closing: Promise<void> | undefined;
   const close = async ({ graceMs = GRACE_MS }: { graceMs?: number } = {}): Promise<void> => {
     await server.close({ graceMs });
@@ -78,6 +98,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     port,
     address,
     url: `http://${address}`,
+    servicePorts,
     engine,
     store,
     server,

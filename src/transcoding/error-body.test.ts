@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type ErrorReason, errorReasons } from "../base/error-reasons.ts";
 import { invalidField, RpcError } from "../base/rpc-error.ts";
 import { httpStatusOf, StatusCode } from "../base/status-code.ts";
-import { errorReply, httpStatusOfError } from "./error-body.ts";
+import { bareErrorReply, errorReply, httpStatusOfError } from "./error-body.ts";
 
 // google/rpc/code.proto, by hand.
 const httpStatuses: Record<keyof typeof StatusCode, number> = {
@@ -103,4 +103,51 @@ test("an internal error tells nothing but its request id", () => {
   const { body, httpStatus } = errorReply(RpcError.from(cause, "req-1"));
   assert.equal(httpStatus, 500);
   assert.ok(body.includes("req-1") && !body.includes("secret") && !body.includes("stack"));
+});
+
+// The table of the Yandex Cloud API design guide, by hand: code to HTTP status.
+const yandexStatuses: readonly [number, number][] = [
+  [1, 499],
+  [2, 500],
+  [3, 400],
+  [4, 504],
+  [5, 404],
+  [6, 409],
+  [7, 403],
+  [8, 429],
+  [9, 400],
+  [10, 409],
+  [11, 400],
+  [12, 501],
+  [13, 500],
+  [14, 503],
+  [15, 500],
+  [16, 401],
+];
+
+test("all 16 error codes have the HTTP status of Yandex's table", () => {
+  for (const [code, httpStatus] of yandexStatuses) assert.equal(httpStatusOf(code as StatusCode), httpStatus);
+});
+
+test("the bare form is the Status itself: the code's number, ErrorInfo first, RequestInfo last", () => {
+  const reply = bareErrorReply(new RpcError("OPERATION_NOT_FOUND", { name: "operations/a" }), "req-1");
+  assert.deepEqual(reply, {
+    httpStatus: 404,
+    headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
+    body:
+      '{"code":5,"message":"operation operations/a is not found","details":[' +
+      '{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"OPERATION_NOT_FOUND","domain":"belayd",' +
+      '"metadata":{"name":"operations/a"}},' +
+      '{"@type":"type.googleapis.com/google.rpc.RequestInfo","requestId":"req-1"}]}',
+  });
+});
+
+test("both forms have the same HTTP status and headers for every reason", () => {
+  for (const reason of Object.keys(errorReasons) as ErrorReason[]) {
+    const error = new RpcError(reason, { allowed: "POST" }, { retryDelayMs: 1500 });
+    const bare = bareErrorReply(error, "r");
+    const wrapped = errorReply(error);
+    assert.deepEqual([bare.httpStatus, bare.headers], [wrapped.httpStatus, wrapped.headers], reason);
+    assert.equal((JSON.parse(bare.body) as { code: number }).code, error.code);
+  }
 });

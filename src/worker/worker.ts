@@ -24,6 +24,7 @@ import { reapProcesses } from "./supervisor/reap-processes.ts";
 import { runThread } from "./thread-runner.ts";
 
 export type { JsonObject, JsonValue, WorkerConnection } from "../protocol/worker-connection.ts";
+export { defineMethod, type MethodDefinition, type MethodHandler } from "./define-method.ts";
 export {
   defineOperation,
   type InlineDefinition,

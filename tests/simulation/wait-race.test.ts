@@ -59,6 +59,7 @@ async function rig(t: TestContext, gate: { current: Gate }): Promise<Rig> {
     const { operation } = await engine.start({
       service: "default",
       tenant: "default",
+      idPrefix: "opr",
       parent: "",
       type: "test.work",
       createdBy: "alice",

@@ -103,6 +103,7 @@ export class EngineWorld {
     const { operation, created } = await this.#engine.start({
       service: "default",
       tenant: "default",
+      idPrefix: "opr",
       parent: "",
       type: TYPE,
       createdBy: "alice",

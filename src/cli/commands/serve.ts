@@ -2,43 +2,29 @@
 import { delimiter } from "node:path";
 import { type Command, Option } from "commander";
 import { addExamples, durationOption, integerOption, repeatableOption } from "../command-options.ts";
+import { DEFAULT_CONFIG_FILE, readServeConfig, withConfig } from "../config/serve-config.ts";
 import type { CliHooks } from "../program.ts";
 import { runServer, type ServeOptions } from "../server-process.ts";
 
 const SLOTS_MAX = 10_000;
 
 /** The flags as commander gives them. */
-interface ServeFlags extends Omit<ServeOptions, "operationFiles" | "execCommands"> {
+interface ServeFlags
+  extends Omit<ServeOptions, "operationFiles" | "execCommands" | "servicePorts" | "config"> {
+  config?: string;
   operations?: string[];
   exec?: string[];
+  servicePort?: string[];
 }
 
 /** Defines `belay serve`. */
 export function defineServe(command: Command, hooks: CliHooks): void {
+  addPlaces(command);
   command
     .description(
       "Runs the server with its store and a worker in one process, until SIGTERM or Ctrl-C: then it takes no new " +
         "work, lets running work end, and stops. A second signal stops it at once; what ran is settled at the next " +
         "start.",
-    )
-    .addOption(
-      new Option(
-        "--host <host>",
-        "the address to listen on: a loopback one, as long as no identity is configured",
-      )
-        .env("BELAY_HOST")
-        .default("127.0.0.1"),
-    )
-    .addOption(
-      new Option("--port <port>", "the port for REST and gRPC; 0 takes any free one")
-        .env("BELAY_PORT")
-        .argParser(integerOption(0, 65_535))
-        .default(8080),
-    )
-    .addOption(
-      new Option("--data <folder>", "where the database lives; made if it is missing")
-        .env("BELAY_DATA")
-        .default("./belay-data"),
     )
     .addOption(
       new Option("--slots <count>", "how many operations run at once; 10 for each core unless given")
@@ -60,17 +46,54 @@ export function defineServe(command: Command, hooks: CliHooks): void {
   addWork(command);
   addExamples(command, [
     `belay serve --exec hello="echo hello" --exec nap="sleep 60"`,
+    "belay serve --port 0 --service-port vault=0 --service-port automl=0 --data ./services-data",
     "belay serve --port 0 --data ./other-data --slots 4 --log-level warn",
   ]);
   command.action(async (flags: ServeFlags) => {
-    const { operations, exec, slots, ...rest } = flags;
+    const { config: named, operations, exec, servicePort = [], slots, ...rest } = flags;
     const { BELAY_OPERATIONS: listed = "" } = process.env;
-    const fromEnvironment = listed.split(delimiter).filter(Boolean);
-    await runServer(
-      { ...rest, slots, operationFiles: operations ?? fromEnvironment, execCommands: exec ?? [] },
-      hooks,
-    );
+    const operationFiles = operations ?? listed.split(delimiter).filter(Boolean);
+    const config = await readServeConfig(named);
+    const isSet = (option: string): boolean =>
+      !["default", undefined].includes(command.getOptionValueSource(option));
+    const options = withConfig({ ...rest, slots, operationFiles, execCommands: exec ?? [] }, config, isSet);
+    await runServer({ ...options, servicePorts: servicePort, config }, hooks);
   });
+}
+
+/** Adds the flags that say where it listens and keeps its data. */
+function addPlaces(command: Command): void {
+  command
+    .addOption(
+      new Option(
+        "--config <file>",
+        `the configuration file; ${DEFAULT_CONFIG_FILE} of this folder is taken where it exists`,
+      ).env("BELAY_CONFIG"),
+    )
+    .addOption(
+      new Option(
+        "--host <host>",
+        "the address to listen on: a loopback one, as long as no identity is configured",
+      )
+        .env("BELAY_HOST")
+        .default("127.0.0.1"),
+    )
+    .addOption(
+      new Option("--port <port>", "the port for REST and gRPC; 0 takes any free one")
+        .env("BELAY_PORT")
+        .argParser(integerOption(0, 65_535))
+        .default(8080),
+    )
+    .option(
+      "--service-port <service=port>",
+      "a port on which everything is for one service (vault, dai, automl, yandex, ...); repeatable",
+      repeatableOption,
+    )
+    .addOption(
+      new Option("--data <folder>", "where the database lives; made if it is missing")
+        .env("BELAY_DATA")
+        .default("./belay-data"),
+    );
 }
 
 /** Adds the flags that say what is served. */

@@ -1,21 +1,31 @@
 // Where google.longrunning.Operations is served on REST: the paths of its own annotations, `:wait`, which has none
-// there, and the same under any parent, as services with parents rebind it in their YAML.
+// there, and the same under the parents of a service, as services with parents rebind it in their YAML.
 import type { HttpRule, HttpRules } from "../http-rule.ts";
+import type { MethodKind, ServiceDeclaration } from "../service-declaration.ts";
 
 /** Parents of one to three pairs, for instance `projects/p/locations/l`. */
-const PARENTS: readonly string[] = ["*/*", "*/*/*/*", "*/*/*/*/*/*"];
+const ANY_PARENTS: readonly string[] = ["*/*", "*/*/*/*", "*/*/*/*/*/*"];
 
-/** The rules under a prefix such as `/v1`. */
-export function httpRules(prefix: string): HttpRules {
-  const names = [`{name=operations/**}`, ...PARENTS.map((parent) => `{name=${parent}/operations/*}`)];
-  const collections = [`{name=operations}`, ...PARENTS.map((parent) => `{name=${parent}}/operations`)];
-  const onNames = (rule: (path: string) => HttpRule): HttpRule[] =>
-    names.map((name) => rule(`${prefix}/${name}`));
+/** The rules of a service: its prefix, its parents, and the methods that have paths at all. */
+export function httpRules({
+  restPrefix,
+  parents,
+  restMethods,
+}: Pick<ServiceDeclaration, "restPrefix" | "parents" | "restMethods">): HttpRules {
+  const patterns = parents.flatMap((parent) => (parent === "**" ? ["", ...ANY_PARENTS] : [parent]));
+  const names = patterns.map((parent) =>
+    parent === "" ? "{name=operations/**}" : `{name=${parent}/operations/*}`,
+  );
+  const collections = patterns.map((parent) =>
+    parent === "" ? "{name=operations}" : `{name=${parent}}/operations`,
+  );
+  const rules = (kind: MethodKind, paths: string[], rule: (path: string) => HttpRule): HttpRule[] =>
+    restMethods.includes(kind) ? paths.map((path) => rule(`${restPrefix}/${path}`)) : [];
   return {
-    ListOperations: collections.map((collection) => ({ get: `${prefix}/${collection}` })),
-    GetOperation: onNames((get) => ({ get })),
-    DeleteOperation: onNames((path) => ({ delete: path })),
-    CancelOperation: onNames((path) => ({ post: `${path}:cancel`, body: "*" })),
-    WaitOperation: onNames((path) => ({ post: `${path}:wait`, body: "*" })),
+    ListOperations: rules("list", collections, (get) => ({ get })),
+    GetOperation: rules("get", names, (get) => ({ get })),
+    DeleteOperation: rules("delete", names, (path) => ({ delete: path })),
+    CancelOperation: rules("cancel", names, (path) => ({ post: `${path}:cancel`, body: "*" })),
+    WaitOperation: rules("wait", names, (path) => ({ post: `${path}:wait`, body: "*" })),
   };
 }

@@ -1,7 +1,7 @@
 // google.longrunning.Operations: Get, List, Wait, Cancel and Delete, as operations.proto and AIP-151 say.
 import { invalidField, RpcError } from "../../base/rpc-error.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { OperationKey, StoredOperation } from "../../engine/operation.ts";
+import type { StoredOperation } from "../../engine/operation.ts";
 import type { ListPage } from "../../engine/store.ts";
 import { EMPTY_BYTES, EMPTY_JSON } from "../../protocol/empty.ts";
 import {
@@ -12,12 +12,18 @@ import {
   Operations,
   type WaitOperationRequest,
 } from "../../protocol/gen/google/longrunning/operations_pb.ts";
-import { encodeOperationPage, operationPageToJsonText } from "../../protocol/operation-encoder.ts";
-import { listParentOf, operationNameOf } from "../../protocol/operation-name.ts";
-import { baseTypeRegistry } from "../../protocol/type-registry.ts";
+import {
+  encodeOperationPage,
+  type OperationView,
+  operationPageToJsonText,
+} from "../../protocol/operation-encoder.ts";
+import { operationKeyOf, reachableListParent } from "../access.ts";
+import { checkCancellable } from "../cancel-support.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
+import type { ServiceDeclaration } from "../service-declaration.ts";
 import { waitTimeoutMs } from "../wait-timeout.ts";
 import { millisecondsOf } from "../wire-time.ts";
+import { httpRules } from "./http-rules.ts";
 import { operationBinary, operationJson, toOperationView } from "./projection.ts";
 
 const PAGE_SIZE_DEFAULT = 50;
@@ -25,55 +31,65 @@ const PAGE_SIZE_MAX = 1000;
 
 const CANCEL_VERDICT = "belay-cancel-verdict";
 
-/** Makes the service over an engine. */
-export function createOperationsService(engine: Engine): ServiceDefinition {
+/** google.longrunning.Operations of one service. */
+export function createOperationsService(engine: Engine, declaration: ServiceDeclaration): ServiceDefinition {
   return {
     desc: Operations,
+    httpRules: httpRules(declaration),
     methods: [
-      getOperation(engine),
-      listOperations(engine),
-      waitOperation(engine),
-      cancelOperation(engine),
+      getOperation(engine, declaration),
+      listOperations(engine, declaration),
+      waitOperation(engine, declaration),
+      cancelOperation(engine, declaration),
       deleteOperation(engine),
     ] as readonly ServiceMethod[],
   };
 }
 
-function keyOf(name: string, context: CallContext): OperationKey {
-  operationNameOf(name);
-  return { service: context.service, tenant: context.principal.tenant, name };
-}
-
-function getOperation(engine: Engine): ServiceMethod<GetOperationRequest, StoredOperation> {
+/** How a method whose reply is one operation encodes it. */
+function operationReply(
+  declaration: ServiceDeclaration,
+): Pick<ServiceMethod<never, StoredOperation>, "encodeBinary" | "encodeJson"> {
   return {
-    desc: Operations.method.getOperation,
-    invoke: ({ name }, context) => engine.get(keyOf(name, context)),
-    encodeBinary: operationBinary,
-    encodeJson: operationJson,
+    encodeBinary: (stored) => operationBinary(stored, declaration),
+    encodeJson: (stored) => operationJson(stored, declaration),
   };
 }
 
-function listOperations(engine: Engine): ServiceMethod<ListOperationsRequest, ListPage> {
+function getOperation(
+  engine: Engine,
+  declaration: ServiceDeclaration,
+): ServiceMethod<GetOperationRequest, StoredOperation> {
+  return {
+    desc: Operations.method.getOperation,
+    invoke: ({ name }, context) => engine.get(operationKeyOf(name, "get", context)),
+    ...operationReply(declaration),
+  };
+}
+
+function listOperations(
+  engine: Engine,
+  declaration: ServiceDeclaration,
+): ServiceMethod<ListOperationsRequest, ListPage> {
+  const viewOf = (stored: StoredOperation): OperationView => toOperationView(stored, declaration);
   return {
     desc: Operations.method.listOperations,
     invoke(request, context) {
+      const parent = reachableListParent(request.name, context);
       if (request.returnPartialSuccess) throw new RpcError("PARTIAL_SUCCESS_UNSUPPORTED");
       return engine.list({
         service: context.service,
         tenant: context.principal.tenant,
-        parent: listParentOf(request.name),
+        parent,
         filter: request.filter,
         pageSize: readPageSize(request.pageSize),
         pageToken: request.pageToken,
       });
     },
     encodeBinary: ({ operations, nextPageToken }) =>
-      encodeOperationPage({ operations: operations.map(toOperationView), nextPageToken }),
+      encodeOperationPage({ operations: operations.map(viewOf), nextPageToken }),
     encodeJson: ({ operations, nextPageToken }) =>
-      operationPageToJsonText(
-        { operations: operations.map(toOperationView), nextPageToken },
-        baseTypeRegistry,
-      ),
+      operationPageToJsonText({ operations: operations.map(viewOf), nextPageToken }, declaration.registry),
   };
 }
 
@@ -83,17 +99,19 @@ function readPageSize(pageSize: number): number {
   return pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(pageSize, PAGE_SIZE_MAX);
 }
 
-function waitOperation(engine: Engine): ServiceMethod<WaitOperationRequest, StoredOperation> {
+function waitOperation(
+  engine: Engine,
+  declaration: ServiceDeclaration,
+): ServiceMethod<WaitOperationRequest, StoredOperation> {
   return {
     desc: Operations.method.waitOperation,
     invoke(request, context) {
-      const key = keyOf(request.name, context);
+      const key = operationKeyOf(request.name, "wait", context);
       const asked = request.timeout === undefined ? undefined : millisecondsOf(request.timeout, "timeout");
       // The context itself is the options' caller: no closure is made for each of thousands of waits.
       return engine.wait(key, new WaitOptions(context, waitTimeoutMs(asked, context)));
     },
-    encodeBinary: operationBinary,
-    encodeJson: operationJson,
+    ...operationReply(declaration),
   };
 }
 
@@ -111,22 +129,26 @@ class WaitOptions {
   }
 }
 
-function cancelOperation(engine: Engine): ServiceMethod<CancelOperationRequest, null> {
+function cancelOperation(
+  engine: Engine,
+  declaration: ServiceDeclaration,
+): ServiceMethod<CancelOperationRequest, null> {
   return {
     desc: Operations.method.cancelOperation,
     async invoke({ name }, context) {
       const cancel = {
-        key: keyOf(name, context),
+        key: operationKeyOf(name, "cancel", context),
         requestedBy: context.principal.id,
         reason: "",
         origin: `google/${context.transport}`,
         graceMs: null,
       };
       try {
+        checkCancellable(declaration);
         const { verdict } = await engine.cancel(cancel);
         context.setTrailer(CANCEL_VERDICT, verdict);
       } catch (error) {
-        if (error instanceof RpcError && error.reason === "OPERATION_NOT_CANCELLABLE") {
+        if (error instanceof RpcError && isCancelRefused(error)) {
           context.setTrailer(CANCEL_VERDICT, "REFUSED_NOT_CANCELLABLE");
         }
         throw error;
@@ -138,12 +160,17 @@ function cancelOperation(engine: Engine): ServiceMethod<CancelOperationRequest, 
   };
 }
 
+/** True for the refusals whose verdict is REFUSED_NOT_CANCELLABLE. */
+function isCancelRefused({ reason }: RpcError): boolean {
+  return reason === "OPERATION_NOT_CANCELLABLE" || reason === "CANCEL_NOT_SUPPORTED";
+}
+
 function deleteOperation(engine: Engine): ServiceMethod<DeleteOperationRequest, null> {
   return {
     desc: Operations.method.deleteOperation,
     async invoke({ name }, context) {
       await engine.delete({
-        key: keyOf(name, context),
+        key: operationKeyOf(name, "delete", context),
         requestedBy: context.principal.id,
         origin: `google/${context.transport}`,
       });

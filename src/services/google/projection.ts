@@ -7,18 +7,19 @@ import {
   type OperationView,
   operationToJsonText,
 } from "../../protocol/operation-encoder.ts";
-import { baseTypeRegistry } from "../../protocol/type-registry.ts";
+import { projectMetadata } from "../declared/operation-metadata.ts";
+import type { ServiceDeclaration } from "../service-declaration.ts";
 
 /**
  * The google view of an operation. `error.details` is empty: real REST clients throw on a detail type that they do
  * not know, so the message carries the facts. `metadata` is what the service declared, or absent.
  * An unfinished operation shows neither error nor response, a done one exactly one of them.
  */
-export function toOperationView(stored: StoredOperation): OperationView {
+export function toOperationView(stored: StoredOperation, declaration: ServiceDeclaration): OperationView {
   const { record } = stored;
   const view: OperationView = {
     name: record.name,
-    metadata: stored.metadata,
+    metadata: projectMetadata(stored, declaration),
     done: isDone(record.state),
     error: null,
     response: null,
@@ -40,10 +41,10 @@ const binaries = new WeakMap<StoredOperation, Buffer>();
 const texts = new WeakMap<StoredOperation, string>();
 
 /** The operation's protobuf bytes. */
-export function operationBinary(stored: StoredOperation): Buffer {
+export function operationBinary(stored: StoredOperation, declaration: ServiceDeclaration): Buffer {
   let binary = binaries.get(stored);
   if (binary === undefined) {
-    const bytes = encodeOperation(toOperationView(stored));
+    const bytes = encodeOperation(toOperationView(stored, declaration));
     binary = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     binaries.set(stored, binary);
   }
@@ -51,10 +52,10 @@ export function operationBinary(stored: StoredOperation): Buffer {
 }
 
 /** The operation's ProtoJSON text. */
-export function operationJson(stored: StoredOperation): string {
+export function operationJson(stored: StoredOperation, declaration: ServiceDeclaration): string {
   let text = texts.get(stored);
   if (text === undefined) {
-    text = operationToJsonText(toOperationView(stored), baseTypeRegistry);
+    text = operationToJsonText(toOperationView(stored, declaration), declaration.registry);
     texts.set(stored, text);
   }
   return text;

@@ -63,6 +63,7 @@ export class HealthService {
   #check(): ServiceMethod<HealthCheckRequest, HealthCheckResponse> {
     return {
       desc: Health.method.check,
+      isPublic: true,
       invoke: ({ service }) => {
         if (!this.#services.has(service)) throw new RpcError("HEALTH_SERVICE_UNKNOWN", { service });
         return this.#response();
@@ -75,6 +76,7 @@ export class HealthService {
   #list(): ServiceMethod<HealthListRequest, HealthListResponse> {
     return {
       desc: Health.method.list,
+      isPublic: true,
       invoke: () => {
         const statuses = Object.fromEntries([...this.#services].map((name) => [name, this.#response()]));
         return create(HealthListResponseSchema, { statuses });
@@ -87,6 +89,7 @@ export class HealthService {
   #watch(): StreamMethod {
     return {
       desc: Health.method.watch,
+      isPublic: true,
       open: (responses): RequestStream<HealthCheckRequest> => ({
         received: ({ service }) => {
           if (this.#services.has(service)) {

@@ -17,40 +17,42 @@ import {
   type Receipt,
   type StartOperationRequest,
 } from "../../protocol/gen/belay/v1/operations_pb.ts";
-import { operationNameOf } from "../../protocol/operation-name.ts";
-import { baseTypeRegistry } from "../../protocol/type-registry.ts";
+import { operationKeyOf } from "../access.ts";
+import { checkCancellable } from "../cancel-support.ts";
 import { operationBinary, operationJson } from "../google/projection.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
+import type { ServiceDeclaration } from "../service-declaration.ts";
 import { waitTimeoutMs } from "../wait-timeout.ts";
 import { millisecondsOf } from "../wire-time.ts";
 import { projectOperation, projectReceipt, projectVerdict } from "./projection.ts";
-import { checkText, readGrace, readStartRequest } from "./start-request.ts";
+import { checkText, readGrace, readStartRequest, type StartRules } from "./start-request.ts";
 
 const REASON_LENGTH_MAX = 1024;
 
-/** belay.v1.Operations over an engine. */
-export function createNativeOperationsService(engine: Engine): ServiceDefinition {
+/** belay.v1.Operations of one service. */
+export function createNativeOperationsService(engine: Engine, rules: StartRules): ServiceDefinition {
+  const { declaration } = rules;
   return {
     desc: Operations,
     methods: [
-      startOperation(engine),
-      getOperation(engine),
-      cancelOperation(engine),
-      getReceipt(engine),
+      startOperation(engine, rules),
+      getOperation(engine, declaration),
+      cancelOperation(engine, declaration),
+      getReceipt(engine, declaration),
     ] as readonly ServiceMethod[],
   };
 }
 
 /** belay.v1.OperationStarter: the short way to start, answered with a google.longrunning.Operation. */
-export function createStarterService(engine: Engine): ServiceDefinition {
+export function createStarterService(engine: Engine, rules: StartRules): ServiceDefinition {
   const start: ServiceMethod<StartOperationRequest, StoredOperation> = {
     desc: OperationStarter.method.startOperation,
     async invoke(request, context) {
-      const { operation } = await engine.start(readStartRequest(request, context, engine.clock.now()));
+      const { operation } = await engine.start(readStartRequest(request, context, rules));
       return operation;
     },
-    encodeBinary: operationBinary,
-    encodeJson: operationJson,
+    encodeBinary: (stored) => operationBinary(stored, rules.declaration),
+    encodeJson: (stored) => operationJson(stored, rules.declaration),
   };
   return { desc: OperationStarter, methods: [start] as readonly ServiceMethod[] };
 }
@@ -58,41 +60,46 @@ export function createStarterService(engine: Engine): ServiceDefinition {
 /** A method whose reply is a protobuf-es message; an Any in it never breaks its JSON. */
 function messageMethod<Request extends Message, Reply extends Message>(
   desc: DescMethod,
+  { registry }: ServiceDeclaration,
   invoke: (request: Request, context: CallContext) => Promise<Reply>,
 ): ServiceMethod<Request, Reply> {
   return {
     desc,
     invoke,
     encodeBinary: (reply) => toBinary(desc.output, reply),
-    encodeJson: (reply) => JSON.stringify(messageToJson(desc.output, reply, baseTypeRegistry)),
+    encodeJson: (reply) => JSON.stringify(messageToJson(desc.output, reply, registry)),
   };
 }
 
-function keyOf(name: string, context: CallContext): OperationKey {
-  operationNameOf(name);
-  return { service: context.service, tenant: context.principal.tenant, name };
-}
-
-function startOperation(engine: Engine): ServiceMethod<StartOperationRequest, Operation> {
-  return messageMethod(Operations.method.startOperation, async (request, context) => {
-    const start = readStartRequest(request, context, engine.clock.now());
+function startOperation(engine: Engine, rules: StartRules): ServiceMethod<StartOperationRequest, Operation> {
+  const { declaration } = rules;
+  return messageMethod(Operations.method.startOperation, declaration, async (request, context) => {
+    const start = readStartRequest(request, context, rules);
     const { operation, created } = await engine.start(start);
     // A repeated request_id: the operation may be far along, so everything known of it is read.
-    if (!created) return projectOperation(await engine.detail(operation.record));
+    if (!created) return projectOperation(await engine.detail(operation.record), declaration.registry);
     const { labels, request: payload } = start;
-    return projectOperation({ ...operation, labels, request: payload, checkpoint: null, attempts: [] });
+    const detail = { ...operation, labels, request: payload, checkpoint: null, attempts: [] };
+    return projectOperation(detail, declaration.registry);
   });
 }
 
-function getOperation(engine: Engine): ServiceMethod<GetOperationRequest, Operation> {
-  return messageMethod(Operations.method.getOperation, async ({ name }, context) =>
-    projectOperation(await engine.detail(keyOf(name, context))),
+function getOperation(
+  engine: Engine,
+  declaration: ServiceDeclaration,
+): ServiceMethod<GetOperationRequest, Operation> {
+  return messageMethod(Operations.method.getOperation, declaration, async ({ name }, context) =>
+    projectOperation(await engine.detail(operationKeyOf(name, "get", context)), declaration.registry),
   );
 }
 
-function cancelOperation(engine: Engine): ServiceMethod<CancelOperationRequest, CancelOperationResponse> {
-  return messageMethod(Operations.method.cancelOperation, async (request, context) => {
-    const key = keyOf(request.name, context);
+function cancelOperation(
+  engine: Engine,
+  declaration: ServiceDeclaration,
+): ServiceMethod<CancelOperationRequest, CancelOperationResponse> {
+  return messageMethod(Operations.method.cancelOperation, declaration, async (request, context) => {
+    const key = operationKeyOf(request.name, "cancel", context);
+    checkCancellable(declaration);
     checkText("reason", request.reason, REASON_LENGTH_MAX);
     const waitMs = request.wait === undefined ? 0 : millisecondsOf(request.wait, "wait");
     const graceMs = request.grace === undefined ? null : readGrace(request.grace, "grace");
@@ -107,7 +114,7 @@ function cancelOperation(engine: Engine): ServiceMethod<CancelOperationRequest, 
     if (waitMs > 0 && !isDone(operation.record.state)) await waitForEnd(engine, key, waitMs, context);
     return create(CancelOperationResponseSchema, {
       verdict: projectVerdict(verdict),
-      operation: projectOperation(await engine.detail(key)),
+      operation: projectOperation(await engine.detail(key), declaration.registry),
     });
   });
 }
@@ -127,8 +134,11 @@ async function waitForEnd(
   }
 }
 
-function getReceipt(engine: Engine): ServiceMethod<GetReceiptRequest, Receipt> {
-  return messageMethod(Operations.method.getReceipt, async ({ name }, context) =>
-    projectReceipt(await engine.receipt(keyOf(name, context))),
+function getReceipt(
+  engine: Engine,
+  declaration: ServiceDeclaration,
+): ServiceMethod<GetReceiptRequest, Receipt> {
+  return messageMethod(Operations.method.getReceipt, declaration, async ({ name }, context) =>
+    projectReceipt(await engine.receipt(operationKeyOf(name, "get", context)), declaration.registry),
   );
 }

@@ -43,7 +43,11 @@ function json(changes: Partial<OperationRecord>, beside: Partial<OperationDetail
     attempts: [],
     ...beside,
   };
-  return messageToJson(OperationSchema, projectOperation(detail), baseTypeRegistry) as JsonObject;
+  return messageToJson(
+    OperationSchema,
+    projectOperation(detail, baseTypeRegistry),
+    baseTypeRegistry,
+  ) as JsonObject;
 }
 
 test("a pending operation shows its name, type, state and times", () => {
@@ -150,7 +154,7 @@ test("a receipt tells who, why, how it stopped, how that is known, and how long 
     checkpoint: structPayload({ pages: [1, 2] }),
     events: [{ time: T, kind: "REQUESTED", detail: "wrong file", by: "user:ada" }],
   };
-  assert.deepEqual(messageToJson(ReceiptSchema, projectReceipt(stored), baseTypeRegistry), {
+  assert.deepEqual(messageToJson(ReceiptSchema, projectReceipt(stored, baseTypeRegistry), baseTypeRegistry), {
     name: "operations/a",
     type: "ocr.recognize",
     requestedBy: "user:ada",

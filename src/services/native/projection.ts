@@ -1,5 +1,5 @@
 // From what is stored to belay.v1: everything that is known of an operation, and the receipt of its cancel.
-import { create } from "@bufbuild/protobuf";
+import { create, type Registry } from "@bufbuild/protobuf";
 import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
 import type { Verdict as EngineVerdict } from "../../engine/commands.ts";
 import {
@@ -13,6 +13,7 @@ import {
   type StatusValue,
   type StoredReceipt,
 } from "../../engine/operation.ts";
+import { anyToJson } from "../../protocol/any.ts";
 import {
   type Attempt,
   AttemptSchema,
@@ -58,7 +59,7 @@ export function projectVerdict(verdict: EngineVerdict): Verdict {
 }
 
 /** belay.v1.Operation of everything that is known. */
-export function projectOperation(detail: OperationDetail): Operation {
+export function projectOperation(detail: OperationDetail, registry: Registry): Operation {
   const { record } = detail;
   const operation = create(OperationSchema, {
     name: record.name,
@@ -79,13 +80,13 @@ export function projectOperation(detail: OperationDetail): Operation {
   setTimes(operation, record);
   if (record.progress) operation.progress = create(ProgressSchema, record.progress);
   if (record.cancel) operation.cancellation = projectCancellation(record.cancel, record);
-  if (detail.request) operation.payload = jsonOf(detail.request);
-  if (detail.checkpoint) operation.checkpoint = jsonOf(detail.checkpoint);
+  if (detail.request) operation.payload = jsonOf(detail.request, registry);
+  if (detail.checkpoint) operation.checkpoint = jsonOf(detail.checkpoint, registry);
   return operation;
 }
 
 /** belay.v1.Receipt of a stored receipt. */
-export function projectReceipt(stored: StoredReceipt): Receipt {
+export function projectReceipt(stored: StoredReceipt, registry: Registry): Receipt {
   const { cancel } = stored;
   const receipt = create(ReceiptSchema, {
     name: stored.name,
@@ -110,7 +111,7 @@ export function projectReceipt(stored: StoredReceipt): Receipt {
   if (stopTime) receipt.stopTime = stopTime;
   if (stopConfirmedTime) receipt.stopConfirmedTime = stopConfirmedTime;
   if (stored.doneTime !== null) receipt.latency = durationBetween(cancel.requestTime, stored.doneTime);
-  if (stored.checkpoint) receipt.checkpoint = jsonOf(stored.checkpoint);
+  if (stored.checkpoint) receipt.checkpoint = jsonOf(stored.checkpoint, registry);
   return receipt;
 }
 
@@ -190,7 +191,7 @@ function anyOf(payload: Payload): Any {
   return create(AnySchema, { typeUrl: payload.typeUrl, value: payload.bytes });
 }
 
-/** The JSON of a payload; of a type that has none here, its type URL alone. */
-function jsonOf(payload: Payload): JsonObject {
-  return payload.typeUrl === STRUCT_TYPE_URL ? structValue(payload) : { "@type": payload.typeUrl };
+/** The JSON of a payload: a Struct's own object; a typed one as an Any, with its `@type`. */
+function jsonOf(payload: Payload, registry: Registry): JsonObject {
+  return payload.typeUrl === STRUCT_TYPE_URL ? structValue(payload) : anyToJson(payload, registry);
 }

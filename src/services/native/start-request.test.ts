@@ -5,27 +5,38 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { RpcError } from "../../base/rpc-error.ts";
 import { StartOperationRequestSchema } from "../../protocol/gen/belay/v1/operations_pb.ts";
 import { structValue } from "../../protocol/struct.ts";
+import { defaultService } from "../builtin/default.ts";
 import type { CallContext } from "../method.ts";
 import { timestampOf } from "../wire-time.ts";
-import { readStartRequest } from "./start-request.ts";
+import { readStartRequest, type StartRules } from "./start-request.ts";
 
 const NOW = 1_800_000_000_000_000;
 const SECOND = 1_000_000;
 
 const context: CallContext = {
   requestId: "r",
-  principal: { id: "user:ada", tenant: "acme" },
+  principal: { id: "user:ada", tenant: "acme", scopes: null, grants: null },
   service: "default",
   transport: "rest",
+  authority: undefined,
   deadlineMs: Number.POSITIVE_INFINITY,
   onCallerGone: () => {},
+  header: () => undefined,
+  setHeader: () => {},
   setTrailer: () => {},
+};
+
+const rules: StartRules = {
+  declaration: defaultService,
+  clock: { now: () => NOW },
+  isStartable: (type) => ["a.b", "a.c", letters(63)].includes(type),
+  types: () => ["a.b", "a.c", letters(63)],
 };
 
 type Init = MessageInitShape<typeof StartOperationRequestSchema>;
 
 function read(init: Init): ReturnType<typeof readStartRequest> {
-  return readStartRequest(create(StartOperationRequestSchema, { type: "a.b", ...init }), context, NOW);
+  return readStartRequest(create(StartOperationRequestSchema, { type: "a.b", ...init }), context, rules);
 }
 
 const letters = (count: number): string => "x".repeat(count);

@@ -1,13 +1,16 @@
 // StartOperationRequest at the door: every limit is checked here, before anything is stored. Answers the engine's request.
 import { createHash } from "node:crypto";
-import { type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
+import { type Clock, type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
 import { invalidField } from "../../base/rpc-error.ts";
-import type { StartRequest } from "../../engine/engine.ts";
+import { type StartRequest, unknownType } from "../../engine/engine.ts";
 import type { StartOperationRequest } from "../../protocol/gen/belay/v1/operations_pb.ts";
 import { jsonPayload } from "../../protocol/json-payload.ts";
 import { isOperationParent } from "../../protocol/operation-name.ts";
 import type { JsonObject, JsonValue } from "../../protocol/worker-connection.ts";
+import { checkReach } from "../access.ts";
 import type { CallContext } from "../method.ts";
+import { fitsParents, parentForm } from "../parent-pattern.ts";
+import type { ServiceDeclaration } from "../service-declaration.ts";
 import { instantOf, millisecondsOf } from "../wire-time.ts";
 
 /** Request ids are unique per (service, tenant, method): both ways to start share this one. */
@@ -24,16 +27,29 @@ const TYPE = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/;
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 const LABEL_KEY = /^[a-z][a-z0-9_-]{0,62}$/;
 
+/** What a service lets its callers start. */
+export interface StartRules {
+  declaration: ServiceDeclaration;
+  /** The store's clock. */
+  clock: Clock;
+  /** True for a type that has a handler and may be started in this service. */
+  isStartable(type: string): boolean;
+  /** All of them, sorted. */
+  types(): readonly string[];
+}
+
 /**
- * Checks a start request and turns it into the engine's. `now` is the store's clock.
- * Throws INVALID_FIELD or PAYLOAD_TOO_*; an unknown type is the engine's to refuse.
+ * Checks a start request and turns it into the engine's.
+ * Throws IAM_PERMISSION_DENIED, INVALID_FIELD, OPERATION_TYPE_UNKNOWN or PAYLOAD_TOO_*.
  */
 export function readStartRequest(
   request: StartOperationRequest,
   context: CallContext,
-  now: Instant,
+  rules: StartRules,
 ): StartRequest {
   const { type, description, labels, requestId, parent } = request;
+  const { declaration } = rules;
+  checkReach(context, "start", parent);
   checkType(type);
   if (requestId !== "" && !REQUEST_ID.test(requestId)) {
     throw invalidField("request_id", "must be 1-128 visible ASCII characters");
@@ -43,13 +59,19 @@ export function readStartRequest(
   if (!isOperationParent(parent)) {
     throw invalidField("parent", "must be empty or 1-3 pairs collection/id of [a-zA-Z0-9._~-]{1,63}");
   }
+  if (!fitsParents(parent, declaration.parents)) {
+    throw invalidField("parent", `must be of the form ${declaration.parents.map(parentForm).join(" or ")}`);
+  }
   const payload = request.payload ?? {};
   const grace = request.cancelPolicy?.grace;
   const graceMs = grace === undefined ? undefined : readGrace(grace, "cancel_policy.grace");
-  const cancellable = request.cancelPolicy?.cancellable;
+  if (!rules.isStartable(type)) throw unknownType(type, rules.types());
+  const mayCancel = declaration.cancellable && !declaration.uncancellableTypes.includes(type);
+  const cancellable = mayCancel ? request.cancelPolicy?.cancellable : false;
   return {
     service: context.service,
     tenant: context.principal.tenant,
+    idPrefix: declaration.idPrefix,
     parent,
     type,
     createdBy: context.principal.id,
@@ -61,7 +83,8 @@ export function readStartRequest(
     requestId,
     requestDigest: requestId === "" ? "" : digestOf(request, graceMs),
     method: START_METHOD,
-    deadline: request.deadline === undefined ? null : readDeadline(instantOf(request.deadline), now),
+    deadline:
+      request.deadline === undefined ? null : readDeadline(instantOf(request.deadline), rules.clock.now()),
     ...(cancellable === undefined ? {} : { cancellable }),
     ...(graceMs === undefined ? {} : { graceMs }),
   };

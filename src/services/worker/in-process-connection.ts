@@ -5,16 +5,14 @@ import { type Clock, type Instant, MICROS_PER_MS } from "../../base/clock.ts";
 import { StatusCode } from "../../base/status-code.ts";
 import type { CommandOutcome, Grant } from "../../engine/commands.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { CancelRequest, OperationKey, OperationRecord, Payload } from "../../engine/operation.ts";
+import type { CancelRequest, OperationKey, OperationRecord } from "../../engine/operation.ts";
 import type { FencedCommand, Session } from "../../engine/session.ts";
 import type { WorkerTransport } from "../../engine/worker-transport.ts";
-import { emptyPayload } from "../../protocol/empty.ts";
 import { jsonPayload } from "../../protocol/json-payload.ts";
 import { structValue } from "../../protocol/struct.ts";
 import type {
   Assignment,
   AttemptKey,
-  JsonObject,
   ReportOutcome,
   WorkerConnection,
   WorkerHello,
@@ -22,16 +20,28 @@ import type {
   WorkerReport,
   WorkerSession,
 } from "../../protocol/worker-connection.ts";
+import {
+  type EncodeResponse,
+  encodeStructResponse,
+  type PayloadCodec,
+  structCodec,
+} from "./payload-codec.ts";
 
-/** Connects a worker to an engine of the same process. The session has no timed lease: it lives and dies with the process. */
-export function createInProcessConnection(engine: Engine): WorkerConnection {
+/**
+ * Connects a worker to an engine of the same process. The session has no timed lease: it lives and dies with the process.
+ * `codec` knows the payloads of the server's services; without one they are plain JSON.
+ */
+export function createInProcessConnection(
+  engine: Engine,
+  codec: PayloadCodec = structCodec,
+): WorkerConnection {
   return {
     async open(hello: WorkerHello, listener: WorkerListener): Promise<WorkerSession> {
-      const transport = new InProcessTransport(listener, engine.clock);
+      const transport = new InProcessTransport(listener, engine.clock, codec);
       const session = await engine.openSession({ ...hello, kind: "embedded", leaseMs: 0 }, transport);
       return {
         id: session.id,
-        report: (report) => sendReport(session, report),
+        report: (report) => sendReport(session, report, transport),
         slotFreed: () => session.slotFreed(),
         drain: () => session.drain(),
         close: () => engine.closeSession(session.id),
@@ -43,14 +53,32 @@ export function createInProcessConnection(engine: Engine): WorkerConnection {
 class InProcessTransport implements WorkerTransport {
   readonly #listener: WorkerListener;
   readonly #clock: Clock;
+  readonly #codec: PayloadCodec;
+  /** Of the attempts under way whose responses are no plain JSON. */
+  readonly #encoders = new Map<string, EncodeResponse>();
 
-  constructor(listener: WorkerListener, clock: Clock) {
+  constructor(listener: WorkerListener, clock: Clock, codec: PayloadCodec) {
     this.#listener = listener;
     this.#clock = clock;
+    this.#codec = codec;
   }
 
   granted(grant: Grant): void {
-    this.#listener.assigned(toAssignment(grant, this.#clock.now()));
+    const { record } = grant;
+    const encoder = this.#codec.responseEncoder(record.service, record.type);
+    if (encoder !== encodeStructResponse) {
+      this.#encoders.set(attemptText(attemptKey(record, record.leaseToken)), encoder);
+    }
+    this.#listener.assigned(toAssignment(grant, this.#clock.now(), this.#codec));
+  }
+
+  encoderOf(attempt: AttemptKey): EncodeResponse {
+    return this.#encoders.get(attemptText(attempt)) ?? encodeStructResponse;
+  }
+
+  /** The attempt reports no result any more. */
+  ended(attempt: AttemptKey): void {
+    this.#encoders.delete(attemptText(attempt));
   }
 
   cancelRequested(record: OperationRecord, token: number, cancel: CancelRequest): void {
@@ -75,23 +103,23 @@ function attemptKey({ service, tenant, name }: OperationKey, leaseToken: number)
   return { service, tenant, name, leaseToken };
 }
 
+function attemptText({ service, tenant, name, leaseToken }: AttemptKey): string {
+  return `${service}\n${tenant}\n${name}\n${leaseToken}`;
+}
+
 function remainingMs(until: Instant, now: Instant): number {
   return Math.max(0, (until - now) / MICROS_PER_MS);
 }
 
-function toJson(payload: Payload | null): JsonObject | null {
-  return payload === null ? null : structValue(payload);
-}
-
-function toAssignment({ record, request, checkpoint }: Grant, now: Instant): Assignment {
+function toAssignment({ record, request, checkpoint }: Grant, now: Instant, codec: PayloadCodec): Assignment {
   return {
     ...attemptKey(record, record.leaseToken),
     type: record.type,
     attempt: record.attempt,
     maxAttempts: record.policy.maxAttempts,
     createdBy: record.createdBy,
-    input: toJson(request) ?? {},
-    checkpoint: toJson(checkpoint),
+    input: request === null ? {} : codec.decodeRequest(record.service, request),
+    checkpoint: checkpoint === null ? null : structValue(checkpoint),
     deadlineMs: record.deadline === null ? null : remainingMs(record.deadline, now),
     attemptTimeoutMs: record.policy.attemptTimeoutMs,
     killMs: record.policy.cancel.killMs,
@@ -103,8 +131,11 @@ function digestOf(...parts: readonly (string | Uint8Array)[]): string {
   return hash("sha256", Buffer.concat(parts.map((part) => Buffer.from(part))), "base64url");
 }
 
-/** Throws PAYLOAD_TOO_LARGE, _DEEP or _MANY_KEYS: the worker then fails the operation, or rejects the checkpoint. */
-function toCommand(session: string, report: WorkerReport): FencedCommand {
+/**
+ * Throws PAYLOAD_TOO_LARGE, _DEEP or _MANY_KEYS, and INVALID_FIELD for a response that is not of its declared type: the
+ * worker then fails the operation, or rejects the checkpoint.
+ */
+function toCommand(session: string, report: WorkerReport, encodeResponse: EncodeResponse): FencedCommand {
   const { service, tenant, name, leaseToken: token } = report.attempt;
   const fenced = { key: { service, tenant, name }, session, token };
   switch (report.type) {
@@ -115,7 +146,7 @@ function toCommand(session: string, report: WorkerReport): FencedCommand {
     case "cancelPhase":
       return { ...fenced, type: "cancelPhase", phase: report.phase, detail: report.detail };
     case "complete": {
-      const response = report.response === null ? emptyPayload : jsonPayload(report.response, "response");
+      const response = encodeResponse(report.response);
       return { ...fenced, type: "complete", response, digest: digestOf(response.typeUrl, response.bytes) };
     }
     case "fail": {
@@ -135,9 +166,19 @@ function toCommand(session: string, report: WorkerReport): FencedCommand {
   }
 }
 
-async function sendReport(session: Session, report: WorkerReport): Promise<ReportOutcome> {
-  return outcomeOf(await session.report(toCommand(session.id, report)));
+async function sendReport(
+  session: Session,
+  report: WorkerReport,
+  transport: InProcessTransport,
+): Promise<ReportOutcome> {
+  const { attempt } = report;
+  const command = toCommand(session.id, report, transport.encoderOf(attempt));
+  const outcome = outcomeOf(await session.report(command));
+  if (outcome === "LEASE_LOST" || endReports.has(report.type)) transport.ended(attempt);
+  return outcome;
 }
+
+const endReports: ReadonlySet<WorkerReport["type"]> = new Set(["complete", "fail", "stopped", "release"]);
 
 function outcomeOf(outcome: CommandOutcome): ReportOutcome {
   if (outcome.type !== "refused") return "accepted";

@@ -218,6 +218,17 @@ const elsewhere: Partial<Record<ErrorReason, string>> = {
   INTERNAL_ERROR: "shutdown.test.ts: a closed store",
   STORAGE_FULL: "the store's tests",
   STORAGE_UNAVAILABLE: "the store's tests",
+  PREFETCH_REFUSED: "conformance/yandex/rest-paths.test.ts",
+  CREDENTIALS_MISSING: "conformance/identity",
+  ACCESS_TOKEN_INVALID: "conformance/identity",
+  ACCESS_TOKEN_EXPIRED: "conformance/identity",
+  ACCESS_TOKEN_TYPE_UNSUPPORTED: "conformance/identity",
+  ACCESS_TOKEN_SCOPE_INSUFFICIENT: "conformance/identity",
+  IAM_PERMISSION_DENIED: "conformance/identity",
+  IDENTITY_UNAVAILABLE: "src/server/auth/remote-keys.test.ts",
+  CANCEL_NOT_SUPPORTED: "conformance/services",
+  START_NOT_SERVED: "conformance/declared",
+  ENDPOINT_NOT_FOUND: "conformance/yandex/endpoints.test.ts",
 };
 
 test("every reason of the table is provoked here, or elsewhere", () => {

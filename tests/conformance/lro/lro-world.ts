@@ -72,6 +72,7 @@ export async function startWorld(options: TestServerOptions = {}): Promise<LroWo
     const { operation } = await engine.start({
       service: "default",
       tenant: "default",
+      idPrefix: "opr",
       parent,
       type,
       createdBy: "anonymous",

@@ -245,7 +245,6 @@ const malformed: readonly [string, string, number][] = [
   ["a bare line feed", "GET /healthz HTTP/1.1\nHost: localhost\n\n", 400],
   ["no host", "GET /healthz HTTP/1.1\r\n\r\n", 400],
   ["no HTTP at all", "hello\r\n\r\n", 400],
-  ["a TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
   ["headers of 20 kB", `GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
 ];
 

@@ -1,0 +1,81 @@
+// belay.yaml from the disk to a checked ServerConfig. It loads zod and yaml: import it only when there is a file.
+import { dirname, resolve } from "node:path";
+import type { AuthConfig } from "../../server/auth/auth-config.ts";
+import { checkAuthConfig } from "../../server/auth/auth-config-check.ts";
+import { builtinServices } from "../../services/builtin/builtin-services.ts";
+import { parseExecOption } from "../exec-option.ts";
+import { CliError } from "../exit-codes.ts";
+import type { ConfigProblem } from "./config-error.ts";
+import { issueText, problemsOf } from "./config-issues.ts";
+import { type ConfigFile, configSchema } from "./config-schema.ts";
+import { configuredServices } from "./configured-services.ts";
+import type { ServerConfig } from "./server-config.ts";
+import { YamlSource } from "./yaml-source.ts";
+
+/**
+ * Reads a configuration file. Throws a ConfigError that says where it is wrong:
+ * `belay.yaml:3:12: services[0].dialect: "soap" is not one of google, yandex`.
+ */
+export function loadConfig(file: string): ServerConfig {
+  const source = YamlSource.read(file);
+  const schema = configSchema(dirname(resolve(file)));
+  // An empty file is an empty table.
+  const parsed = schema.safeParse(source.data ?? {}, { error: issueText });
+  if (!parsed.success) throw source.error(problemsOf(parsed.error));
+  const { operations, exec, services = [], limits = {}, ...rest } = parsed.data;
+  const configured = configuredServices(services, builtinServices, rest.port);
+  const problems = [
+    ...("problems" in configured ? configured.problems : []),
+    ...execProblems(parsed.data),
+    ...authProblems(rest.auth),
+  ];
+  if (problems.length > 0 || "problems" in configured) throw source.error(problems);
+  return {
+    file,
+    host: rest.host,
+    port: rest.port,
+    data: rest.data,
+    slots: rest.slots,
+    logLevel: rest.logLevel,
+    shutdownGrace: rest.shutdownGrace,
+    tls: rest.tls,
+    auth: rest.auth,
+    limits,
+    operationFiles: operations,
+    execCommands: exec && Object.entries(exec).map(([name, command]) => `${name}=${command}`),
+    services: configured.services,
+  };
+}
+
+function execProblems({ exec = {} }: ConfigFile): ConfigProblem[] {
+  return Object.entries(exec).flatMap(([name, command]) => {
+    try {
+      parseExecOption(`${name}=${command}`);
+      return [];
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      return [{ path: ["exec", name], problem: error.message.replace(/^--exec ([a-z0-9-]+: )?/, "") }];
+    }
+  });
+}
+
+/** The check of all of `auth:` tells its first problem, with its place in front. */
+function authProblems(auth: AuthConfig | undefined): ConfigProblem[] {
+  if (auth === undefined) return [];
+  try {
+    checkAuthConfig(auth);
+    return [];
+  } catch (error) {
+    const [, place, problem] =
+      (error instanceof TypeError && /^(auth[\w.[\]]*): (.*)$/s.exec(error.message)) || [];
+    if (place === undefined || problem === undefined) throw error;
+    return [{ path: pathOf(place), problem }];
+  }
+}
+
+/** `auth.issuers[0].keys` as steps. */
+function pathOf(place: string): (string | number)[] {
+  return [...place.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([text, index]) =>
+    index === undefined ? text : Number(index),
+  );
+}

@@ -1,0 +1,135 @@
+// Who calls: composes the kinds of tokens that the configuration names. Files are read when it is made, so that a wrong
+// one fails at start; jose is loaded with the first token.
+import type { JWK } from "jose";
+import { type Clock, wallClockInstant } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Principal } from "../../services/method.ts";
+import type { Dialect } from "../../services/service-declaration.ts";
+import type { IamTokens } from "../../services/yandex/iam-token-service.ts";
+import type { Authenticator } from "../interceptors/authenticate.ts";
+import { anonymous } from "../server-call.ts";
+import type { AuthConfig, IamServiceAccountConfig, KeySource, NamedKeyConfig } from "./auth-config.ts";
+import { checkAuthConfig } from "./auth-config-check.ts";
+import { DEVELOPMENT_ISSUER, developmentTokens } from "./development-tokens.ts";
+import { IAM_ISSUER, type IamAccount, IamTokenAuthority } from "./iam-tokens.ts";
+import { issuerTokens } from "./issuer-tokens.ts";
+import type { KeyLookup } from "./json-web-token.ts";
+import { readKeySetFile, readPublicKeyFile } from "./key-files.ts";
+import { localKeys } from "./local-keys.ts";
+import { RemoteKeys } from "./remote-keys.ts";
+import { serviceAccountTokens } from "./service-account-tokens.ts";
+import { TokenChecker } from "./token-checker.ts";
+import type { TokenVerifier } from "./verified-token.ts";
+
+export interface AuthenticatorOptions {
+  /** The folder `identity` in the data folder, for keys of our own and revoked tokens; null keeps them in memory. */
+  folder: string | null;
+  logger: Logger;
+  /**
+   * Default the wall clock, read anew: the times in a token are the wall times of another machine, and a clock that is
+   * anchored at start is behind after this one has slept.
+   */
+  clock?: Clock;
+}
+
+/** Knows callers by their tokens. */
+export interface Identity {
+  /** For createAuthenticate. Without configuration everybody is `anonymous`. */
+  readonly authenticate: Authenticator;
+  /**
+   * For calls outside the pipeline (gRPC streams such as reflection): all values of their authorization header.
+   * Throws, or rejects, as `authenticate`.
+   */
+  authenticateHeader(values: readonly string[], dialect: Dialect): Principal | Promise<Principal>;
+  /** For createIamTokenService. */
+  readonly iamTokens: IamTokens;
+  close(): Promise<void>;
+}
+
+/** Makes the authenticator; `config` null is a server without identity. Throws a TypeError that names what is wrong. */
+export function createAuthenticator(config: AuthConfig | null, options: AuthenticatorOptions): Identity {
+  const { folder, logger, clock = { now: wallClockInstant } } = options;
+  if (config) checkAuthConfig(config);
+  if (config?.development && folder === null) {
+    throw new TypeError("auth.development: needs a data folder; expected one that belay token can use, too");
+  }
+  const iam = new IamTokenAuthority({
+    config: config?.iam ?? null,
+    openTo: config ? null : anonymous,
+    accounts: new Map(config?.iam?.serviceAccounts.map(iamAccount)),
+    folder,
+    clock,
+  });
+  if (!config) {
+    return {
+      authenticate: () => anonymous,
+      authenticateHeader: () => anonymous,
+      iamTokens: iam,
+      close: () => iam.close(),
+    };
+  }
+  const remotes: RemoteKeys[] = [];
+  const checker = new TokenChecker({
+    verifiers: new Map([[IAM_ISSUER, iam], ...verifiersOf(config, { folder, logger, clock }, remotes)]),
+    staticTokens: config.staticTokens,
+    isRevoked: (tokenId) => iam.isRevoked(tokenId),
+    clock,
+  });
+  return {
+    authenticate: (call) =>
+      checker.check(call.headerValues("authorization"), call.method.declaration.dialect),
+    authenticateHeader: (values, dialect) => checker.check(values, dialect),
+    iamTokens: iam,
+    async close() {
+      for (const remote of remotes) remote.close();
+      await iam.close();
+    },
+  };
+}
+
+/** The verifiers by issuer. What has to be closed is added to `remotes`. */
+function verifiersOf(
+  config: AuthConfig,
+  { folder, logger, clock }: Required<AuthenticatorOptions>,
+  remotes: RemoteKeys[],
+): [string, TokenVerifier][] {
+  const verifiers: [string, TokenVerifier][] = [];
+  if (config.development && folder !== null) {
+    verifiers.push([DEVELOPMENT_ISSUER, developmentTokens(folder, clock)]);
+  }
+  for (const [index, issuer] of config.issuers.entries()) {
+    let keys = keysAtHand(issuer.keys, `auth.issuers[${index}].keys`);
+    if (!keys && "jwksUri" in issuer.keys) {
+      const remote = new RemoteKeys({ uri: issuer.keys.jwksUri, logger });
+      remotes.push(remote);
+      keys = remote.lookUp;
+    }
+    if (keys) verifiers.push([issuer.issuer, issuerTokens(issuer, keys, clock)]);
+  }
+  for (const [index, account] of config.serviceAccounts.entries()) {
+    const keys = localKeys(readNamedKeys(account.keys, `auth.serviceAccounts[${index}]`));
+    verifiers.push([account.email, serviceAccountTokens(account, keys, clock)]);
+  }
+  return verifiers;
+}
+
+/** Keys in files; undefined for those behind an address. */
+function keysAtHand(source: KeySource, at: string): KeyLookup | undefined {
+  if ("jwksUri" in source) return undefined;
+  if ("jwksFile" in source) return localKeys(readKeySetFile(source.jwksFile, `${at}.jwksFile`));
+  const key = readPublicKeyFile(source.publicKeyFile, source.kid, `${at}.publicKeyFile`);
+  return localKeys([key], { ignoreKid: source.kid === null });
+}
+
+function readNamedKeys(keys: readonly NamedKeyConfig[], at: string): JWK[] {
+  return keys.map(({ publicKeyFile, kid }, index) =>
+    readPublicKeyFile(publicKeyFile, kid, `${at}.keys[${index}].publicKeyFile`),
+  );
+}
+
+function iamAccount(account: IamServiceAccountConfig, index: number): [string, IamAccount] {
+  const { serviceAccountId: id, tenant, grants, keys } = account;
+  const principal = { id, tenant, scopes: null, grants };
+  const named = readNamedKeys(keys, `auth.iam.serviceAccounts[${index}]`);
+  return [id, { principal, keys: localKeys(named), kids: keys.map(({ kid }) => kid) }];
+}

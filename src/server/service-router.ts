@@ -1,0 +1,116 @@
+// Which declared service a call is for. On a port of its own a service has everything; on the main port the name in
+// Host or `:authority` tells services of the same paths apart (design, section 4). A call to no declared name is for
+// the service `default`, and for what only one other service has.
+
+import type { ServiceDeclaration } from "../services/service-declaration.ts";
+import { createTranscoder, type Transcoder } from "../transcoding/transcoder.ts";
+import type { BoundMethod } from "./bound-method.ts";
+import { restBindings } from "./rest-routes.ts";
+
+/** A declared service and all that it serves. */
+export interface BoundService {
+  readonly declaration: ServiceDeclaration;
+  readonly methods: readonly BoundMethod[];
+}
+
+export interface ServiceRouterOptions {
+  /** The first one is the default. */
+  services: readonly BoundService[];
+  /** The id of the only service of this port; absent on the main port. */
+  only?: string;
+}
+
+/** Authorities whose service is remembered; clients send a handful. */
+const REMEMBERED_MAX = 256;
+
+export class ServiceRouter {
+  readonly #services: readonly BoundService[];
+  readonly #only: BoundService | undefined;
+  readonly #byHost = new Map<string, BoundService>();
+  readonly #remembered = new Map<string, BoundService | undefined>();
+  readonly #transcoders = new Map<BoundService | undefined, Transcoder<BoundMethod>>();
+
+  constructor({ services, only }: ServiceRouterOptions) {
+    this.#services = services;
+    this.#only = only === undefined ? undefined : services.find(({ declaration }) => declaration.id === only);
+    for (const service of services) {
+      for (const host of service.declaration.hosts) this.#byHost.set(host, service);
+    }
+  }
+
+  /** The service that the authority (host with or without a port) names, if it names one. */
+  named(authority: string | undefined): BoundService | undefined {
+    if (this.#only) return this.#only;
+    if (authority === undefined || this.#byHost.size === 0) return undefined;
+    if (this.#remembered.has(authority)) return this.#remembered.get(authority);
+    const found = this.#byHost.get(hostOf(authority));
+    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
+    this.#remembered.set(authority, found);
+    return found;
+  }
+
+  /** The service that the authority names, or else the default one. */
+  answering(authority: string | undefined): BoundService {
+    const service = this.named(authority) ?? this.#services[0];
+    if (!service) throw new TypeError("a server has at least one service");
+    return service;
+  }
+
+  /** The dialect in which a call is refused that has not reached a method yet. */
+  dialectOf(authority: string | undefined): ServiceDeclaration["dialect"] {
+    return this.named(authority)?.declaration.dialect ?? "google";
+  }
+
+  /** Everything that gRPC serves on this port: for each method's full name, what finds it by the authority. */
+  grpcMethods(): ReadonlyMap<string, (authority: string | undefined) => BoundMethod | undefined> {
+    const byName = new Map<string, Map<BoundService, BoundMethod>>();
+    for (const service of this.#only ? [this.#only] : this.#services) {
+      for (const method of service.methods) {
+        const holders = byName.get(method.fullName) ?? new Map<BoundService, BoundMethod>();
+        holders.set(service, method);
+        byName.set(method.fullName, holders);
+      }
+    }
+    const finders = new Map<string, (authority: string | undefined) => BoundMethod | undefined>();
+    for (const [name, holders] of byName) {
+      // Insertion order: the default service's own, else that of the first that has it.
+      const [unnamed] = holders.values();
+      finders.set(name, (authority) => {
+        const service = this.named(authority);
+        return service ? holders.get(service) : unnamed;
+      });
+    }
+    return finders;
+  }
+
+  /** The REST routes of the service that the authority names; of all services, the default's first, if it names none. */
+  transcoder(authority: string | undefined): Transcoder<BoundMethod> {
+    const service = this.named(authority);
+    let transcoder = this.#transcoders.get(service);
+    if (!transcoder) {
+      transcoder = createTranscoder(
+        this.methodsAt(authority).map((method) => ({
+          desc: method.service.desc,
+          rules: restBindings(method),
+          value: method,
+        })),
+      );
+      this.#transcoders.set(service, transcoder);
+    }
+    return transcoder;
+  }
+
+  /** What REST serves under an authority. Among equal paths the last one wins, so the default service comes last. */
+  methodsAt(authority: string | undefined): readonly BoundMethod[] {
+    const service = this.named(authority);
+    return service ? service.methods : this.#services.toReversed().flatMap(({ methods }) => methods);
+  }
+}
+
+/** The name in an authority, lower case, without port and final dot. */
+function hostOf(authority: string): string {
+  return authority
+    .toLowerCase()
+    .replace(/:\d{1,5}$/, "")
+    .replace(/\.$/, "");
+}
