@@ -1,8 +1,9 @@
 // Google's own operations client, as it is published: google-gax 5 and 6, each over gRPC and over REST.
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type * as Gax from "google-gax-6";
-import type { BelayServer } from "./belay-server.ts";
+import type { Endpoint } from "./belay-server.ts";
 
 export type { Gax };
 
@@ -35,10 +36,10 @@ export async function gaxVersions(): Promise<GaxVersion[]> {
 }
 
 /**
- * The bindings of the service `default` for operations below a parent ("" or a pattern such as `projects/*`), as a
- * generated client brings them from its service's configuration.
+ * The bindings of a service for operations below a parent ("" or a pattern such as `projects/*`), as a generated client
+ * brings them from its service's configuration.
  */
-function httpRules(parent: string): HttpRules {
+function httpRules({ parent = "", prefix = "/v1" }: ClientOptions): HttpRules {
   const name = parent === "" ? "{name=operations/**}" : `{name=${parent}/operations/*}`;
   const rule = (method: string, binding: object): object => ({
     selector: `google.longrunning.Operations.${method}`,
@@ -46,11 +47,11 @@ function httpRules(parent: string): HttpRules {
   });
   return [
     rule("ListOperations", {
-      get: parent === "" ? "/v1/{name=operations}" : `/v1/{name=${parent}}/operations`,
+      get: parent === "" ? `${prefix}/{name=operations}` : `${prefix}/{name=${parent}}/operations`,
     }),
-    rule("GetOperation", { get: `/v1/${name}` }),
-    rule("DeleteOperation", { delete: `/v1/${name}` }),
-    rule("CancelOperation", { post: `/v1/${name}:cancel`, body: "*" }),
+    rule("GetOperation", { get: `${prefix}/${name}` }),
+    rule("DeleteOperation", { delete: `${prefix}/${name}` }),
+    rule("CancelOperation", { post: `${prefix}/${name}:cancel`, body: "*" }),
   ];
 }
 
@@ -59,25 +60,27 @@ type HttpRules = NonNullable<Gax.GrpcClientOptions["httpRules"]>;
 export interface ClientOptions {
   /** "", or a pattern such as `projects/*`; only REST needs it. */
   parent?: string;
+  /** In front of its REST paths; default `/v1`. Only REST needs it. */
+  prefix?: string;
   /** Message types that the client knows beside those of google.longrunning; only REST needs them. */
   knownTypes?: object;
 }
 
-function grpcClient({ gax }: GaxVersion, server: BelayServer): Gax.OperationsClient {
+function grpcClient({ gax }: GaxVersion, server: Endpoint): Gax.OperationsClient {
   const sslCreds = gax.grpc.credentials.createInsecure();
   return gax.lro({}).operationsClient({ servicePath: server.host, port: server.port, sslCreds });
 }
 
 function restClient(
   { gax, protos }: GaxVersion,
-  server: BelayServer,
+  server: Endpoint,
   options: ClientOptions,
 ): Gax.OperationsClient {
   const protoJson = gax.protobuf.Root.fromJSON(structuredClone(protos) as Gax.protobuf.INamespace);
   if (options.knownTypes)
     protoJson.addJSON(options.knownTypes as Record<string, Gax.protobuf.AnyNestedObject>);
   const authClient = new gax.googleAuthLibrary.PassThroughClient();
-  const lroOptions = { fallback: true, protoJson, authClient, httpRules: httpRules(options.parent ?? "") };
+  const lroOptions = { fallback: true, protoJson, authClient, httpRules: httpRules(options) };
   const clientOptions = { servicePath: server.host, port: server.port, protocol: "http", fallback: true };
   return gax.fallback
     .lro(lroOptions as Gax.GrpcClientOptions)
@@ -88,8 +91,26 @@ function restClient(
 export function operationsClient(
   version: GaxVersion,
   transport: Transport,
-  server: BelayServer,
+  server: Endpoint,
   options: ClientOptions = {},
 ): Gax.OperationsClient {
   return transport === "grpc" ? grpcClient(version, server) : restClient(version, server, options);
+}
+
+/** What the clients reject with. The fields depend on client and transport. */
+export interface ClientError extends Error {
+  code?: number | string;
+  reason?: string;
+  domain?: string;
+  errorInfoMetadata?: Record<string, string>;
+}
+
+/** The error of a call that must fail. */
+export async function rejection(promise: Promise<unknown>): Promise<ClientError> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as ClientError;
+  }
+  assert.fail("the call succeeded");
 }

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type BelayServer, startBelay, startOperation } from "./belay-server.ts";
-import { type Gax, gaxVersions, operationsClient, type Transport } from "./google-clients.ts";
+import {
+  type ClientError,
+  type Gax,
+  gaxVersions,
+  operationsClient,
+  rejection,
+  type Transport,
+} from "./google-clients.ts";
 
 const CANCELLED = 1;
 const INVALID_ARGUMENT = 3;
@@ -54,22 +61,6 @@ function wrap(gax: typeof Gax, client: Gax.OperationsClient, name: string): Gax.
   const descriptor = new gax.LongrunningDescriptor(client, nothing, nothing);
   const backoff = gax.createBackoffSettings(20, 1.3, 100, 1000, 1, 1000, 30_000);
   return gax.operation({ name, done: false } as never, descriptor, backoff);
-}
-
-interface ClientError extends Error {
-  code?: number | string;
-  reason?: string;
-  domain?: string;
-  errorInfoMetadata?: Record<string, string>;
-}
-
-async function rejection(promise: Promise<unknown>): Promise<ClientError> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as ClientError;
-  }
-  assert.fail("the call succeeded");
 }
 
 for (const version of await gaxVersions()) {
