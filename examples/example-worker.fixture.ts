@@ -56,12 +56,14 @@ export class ExampleRun implements AsyncDisposable {
     this.#listener?.cancelRequested({ ...this.#key, ...why, graceMs, deadlineMs: graceMs + 2_000 });
   }
 
-  /** The first report of a type, come or to come. */
-  async reported<T extends Report["type"]>(type: T): Promise<Extract<Report, { type: T }>> {
+  /** The first report of a type that is wanted, come or to come. */
+  async reported<T extends Report["type"]>(
+    type: T,
+    isWanted: (report: Extract<Report, { type: T }>) => boolean = () => true,
+  ): Promise<Extract<Report, { type: T }>> {
+    const isOfType = (report: Report): report is Extract<Report, { type: T }> => report.type === type;
     for (;;) {
-      const found = this.reports.find(
-        (report): report is Extract<Report, { type: T }> => report.type === type,
-      );
+      const found = this.reports.filter(isOfType).find(isWanted);
       if (found) return found;
       const end = this.reports.find((report) => ends.includes(report.type));
       if (end) throw new Error(`ended without ${type}: ${JSON.stringify(end)}`);

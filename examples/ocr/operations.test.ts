@@ -1,8 +1,10 @@
-// ocr.recognize as the worker runs it.
+// ocr.recognize and yandex.recognize as the worker runs them.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { ExampleRun } from "../example-worker.fixture.ts";
 import { operations } from "./operations.ts";
+import { stackPages } from "./stack-pages.ts";
 
 test("a cancel in the middle of a page stops ocr.recognize within 2 s, and the pages done are kept", async () => {
   await using run = new ExampleRun();
@@ -29,4 +31,32 @@ test("ocr.recognize of a document that is not there fails with NOT_FOUND", async
   const { error, retryable } = await run.reported("fail");
   assert.deepEqual(error, { code: 5, message: 'there is no document "diary"; there are: letter, notice' });
   assert.equal(retryable, false);
+});
+
+test("a cancel in the middle of the page stops yandex.recognize within 2 s", async () => {
+  const pages = Array.from({ length: 4 }, (_, index) =>
+    readFile(new URL(`./documents/letter/page-0${index + 1}.png`, import.meta.url)),
+  );
+  const content = stackPages(await Promise.all(pages)).toString("base64");
+  await using run = new ExampleRun();
+  await run.start(operations, { type: "yandex.recognize", input: { content, mimeType: "image/png" } });
+  await run.reported("progress", ({ percent }) => percent > 5);
+  const cancelledAt = performance.now();
+  run.cancel(5_000);
+  const { abortCaused, evidence, mechanism } = await run.reported("fail");
+  const tookMs = performance.now() - cancelledAt;
+  assert.deepEqual(
+    { abortCaused, evidence, mechanism },
+    { abortCaused: true, evidence: "HANDLER_STOPPED", mechanism: "SIGNAL" },
+  );
+  assert.ok(tookMs < 2_000, `took ${tookMs} ms`);
+});
+
+test("yandex.recognize of a PDF fails with INVALID_ARGUMENT", async () => {
+  await using run = new ExampleRun();
+  const input = { content: "JVBERi0xLjc=", mimeType: "application/pdf" };
+  await run.start(operations, { type: "yandex.recognize", input });
+  const { error } = await run.reported("fail");
+  const message = 'mime_type "application/pdf" is not read here; image/png and image/jpeg are';
+  assert.deepEqual(error, { code: 3, message });
 });

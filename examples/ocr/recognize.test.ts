@@ -6,34 +6,13 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { JsonObject, OperationContext } from "belayd/worker";
+import type { JsonObject } from "belayd/worker";
+import type { ThreadNews } from "../handler-thread.fixture.ts";
+import { RecordedContext } from "../recorded-context.fixture.ts";
 import { listPages } from "./documents.ts";
 import { handler } from "./recognize.ts";
 
 const folder = fileURLToPath(new URL("./documents", import.meta.url));
-
-interface Recorded {
-  context: OperationContext;
-  progress: [number, string][];
-  checkpoints: JsonObject[];
-}
-
-function record(signal: AbortSignal, checkpointed: JsonObject | null = null): Recorded {
-  const progress: Recorded["progress"] = [];
-  const checkpoints: JsonObject[] = [];
-  const context: OperationContext = {
-    name: "operations/ocr",
-    type: "ocr.recognize",
-    attempt: checkpointed ? 2 : 1,
-    createdBy: "test",
-    checkpointed,
-    signal,
-    progress: (percent, message = "") => void progress.push([percent, message]),
-    checkpoint: async (state) => void checkpoints.push(structuredClone(state)),
-    log: () => {},
-  };
-  return { context, progress, checkpoints };
-}
 
 async function pageTexts(document: string): Promise<string[]> {
   return (await readFile(`${folder}/${document}/text.txt`, "utf8")).split("\n---\n");
@@ -45,7 +24,7 @@ function pagesOf({ pages }: JsonObject): { page: number; text: string; confidenc
 }
 
 test("a page is recognised word for word", async () => {
-  const { context, progress, checkpoints } = record(new AbortController().signal);
+  const { context, progress, checkpoints } = new RecordedContext();
   const response = await handler(context, { document: "notice" });
   const [page] = pagesOf(response);
   const [expected] = await pageTexts("notice");
@@ -64,9 +43,8 @@ test("another attempt goes on after the pages of the checkpoint", async () => {
     text: `kept ${index + 1}`,
     confidence: 1,
   }));
-  const { context, progress, checkpoints } = record(new AbortController().signal, {
-    document: "letter",
-    pages: done,
+  const { context, progress, checkpoints } = new RecordedContext({
+    checkpointed: { document: "letter", pages: done },
   });
   const response = await handler(context, { document: "letter" });
   const pages = pagesOf(response);
@@ -88,7 +66,7 @@ test("another attempt goes on after the pages of the checkpoint", async () => {
 
 test("a handler whose signal has aborted already reads nothing", async () => {
   const reason = new Error("too late");
-  const { context, checkpoints } = record(AbortSignal.abort(reason));
+  const { context, checkpoints } = new RecordedContext({ signal: AbortSignal.abort(reason) });
   await assert.rejects(handler(context, { document: "notice" }), (error) => error === reason);
   assert.deepEqual(checkpoints, []);
 });
@@ -120,18 +98,25 @@ test("a name that is no folder of documents is refused, and those there are are 
 });
 
 test("an abort in the middle of a page ends the thread within 2 s", async () => {
-  const thread = new Worker(new URL("./recognize-thread.fixture.ts", import.meta.url), {
-    workerData: { document: "letter" },
+  const thread = new Worker(new URL("../handler-thread.fixture.ts", import.meta.url), {
+    workerData: {
+      module: new URL("./recognize.ts", import.meta.url).href,
+      input: { document: "letter" },
+    },
   });
-  const [first] = (await once(thread, "message")) as [{ checkpoint: JsonObject }];
-  assert.equal(pagesOf(first.checkpoint).length, 1);
+  const news: ThreadNews[] = [];
+  const first = Promise.withResolvers<JsonObject>();
+  thread.on("message", (message: ThreadNews) => {
+    news.push(message);
+    if ("checkpoint" in message) first.resolve(message.checkpoint);
+  });
+  assert.equal(pagesOf(await first.promise).length, 1);
   const exited = once(thread, "exit");
-  const told = once(thread, "message") as Promise<[{ isReason: boolean }]>;
   const abortedAt = performance.now();
   thread.postMessage("abort");
-  assert.deepEqual((await told)[0], { isReason: true });
   // Nobody terminates it: it ends by itself once the engine below it is gone.
   assert.deepEqual(await exited, [0]);
   const tookMs = performance.now() - abortedAt;
+  assert.deepEqual(news.at(-1), { isReason: true });
   assert.ok(tookMs < 2_000, `took ${tookMs} ms`);
 });

@@ -1,0 +1,74 @@
+// How a network is trained, as a payload may say it.
+import type { JsonObject } from "belayd/worker";
+import { IMAGES_PER_DIGIT_MAX } from "./digits.ts";
+
+/** google.rpc.Code.INVALID_ARGUMENT: the operation fails with it. */
+const INVALID_ARGUMENT = 3;
+
+/** The payload asks for what cannot be done; the message names the field and its limits. */
+export class InvalidPayload extends Error {
+  override name = "InvalidPayload";
+  readonly code = INVALID_ARGUMENT;
+}
+
+/** The same settings train the same model. */
+export interface Settings {
+  /** Rounds over all images. Default 200: two minutes or so. */
+  readonly epochs: number;
+  /** The size of the first steps; it shrinks to nothing along half a cosine. Default 0.05. */
+  readonly learningRate: number;
+  /** Hidden units. Default 64; the model of 120 just fits a checkpoint. */
+  readonly hidden: number;
+  /** Images of one step. Default 32. */
+  readonly batchSize: number;
+  readonly seed: number;
+  /** How many images of each digit are used, for training and for both tests of it. Default: all. */
+  readonly imagesPerDigit: number;
+}
+
+interface Range {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly isFraction?: true;
+}
+
+const ranges: Readonly<Record<keyof Settings, Range>> = {
+  epochs: { default: 200, min: 1, max: 1_000 },
+  learningRate: { default: 0.05, min: 0.0001, max: 1, isFraction: true },
+  hidden: { default: 64, min: 1, max: 120 },
+  batchSize: { default: 32, min: 1, max: 1_000 },
+  seed: { default: 1, min: 0, max: 2 ** 32 - 1 },
+  imagesPerDigit: { default: IMAGES_PER_DIGIT_MAX, min: 10, max: IMAGES_PER_DIGIT_MAX },
+};
+
+export const defaultSettings: Settings = readSettings({});
+
+/** Reads `{"epochs": 40, "hidden": 32}`: all of it may be left out. Throws InvalidPayload. */
+export function readSettings(input: JsonObject): Settings {
+  const unknown = Object.keys(input).find((key) => !Object.hasOwn(ranges, key));
+  if (unknown !== undefined) {
+    throw new InvalidPayload(
+      `there is no setting ${JSON.stringify(unknown)}; there are: ${Object.keys(ranges).join(", ")}`,
+    );
+  }
+  const read = (key: keyof Settings): number => readNumber(key, input[key], ranges[key]);
+  return {
+    epochs: read("epochs"),
+    learningRate: read("learningRate"),
+    hidden: read("hidden"),
+    batchSize: read("batchSize"),
+    seed: read("seed"),
+    imagesPerDigit: read("imagesPerDigit"),
+  };
+}
+
+function readNumber(key: string, value: unknown, range: Range): number {
+  if (value === undefined) return range.default;
+  const isNumber = typeof value === "number" && (range.isFraction || Number.isInteger(value));
+  if (isNumber && value >= range.min && value <= range.max) return value;
+  const kind = range.isFraction ? "a number" : "a whole number";
+  throw new InvalidPayload(
+    `${key} ${JSON.stringify(value)} is not ${kind} from ${range.min} to ${range.max}`,
+  );
+}
