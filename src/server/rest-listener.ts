@@ -10,6 +10,7 @@ import { effectiveHttpMethod } from "../transcoding/method-override.ts";
 import type { ServerLimits } from "./config.ts";
 import { DocumentRoutes, isDocumentTarget } from "./document-routes.ts";
 import { type Guard, purposeOf } from "./guard.ts";
+import { checkHostHeader } from "./http-host.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { acceptRequestId, nextRequestId } from "./request-id.ts";
 import { RestCall } from "./rest-call.ts";
@@ -98,6 +99,7 @@ export class RestListener {
     raw.once("close", () => this.#left(raw));
     if (this.#isDraining) raw.shouldKeepAlive = false;
     reply.headers(commonHeaders).header("x-request-id", request.id);
+    checkHostHeader(request.raw);
     this.#guard.check({
       host: request.headers.host,
       origin: request.headers.origin,
@@ -132,6 +134,8 @@ export class RestListener {
     const { error, httpStatus } = readThrown(thrown, { id, contentType, bodyBytesMax });
     if (error.isInternal)
       this.#logger.error({ requestId: id, err: error.cause }, "a request failed inside the server");
+    // Who writes such requests, a proxy perhaps, may see their borders elsewhere than we do.
+    if (error.reason === "MALFORMED_HTTP") reply.raw.shouldKeepAlive = false;
     const answer = replyTo(error, this.#router.dialectOf(request.headers.host), id, httpStatus);
     reply.code(answer.httpStatus).headers(answer.headers).send(answer.body);
   }
@@ -186,6 +190,8 @@ function createHttpServer(limits: ServerLimits): Server {
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    // checkHostHeader asks for it, and answers with a body of ours.
+    requireHostHeader: false,
   });
 }
 

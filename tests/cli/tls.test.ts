@@ -17,7 +17,7 @@ test("belay tls makes a CA and a certificate in the data folder, and says how to
   }
   assert.match(stdout, /^names +localhost, 127\.0\.0\.1, ::1, vault\.localhost, .*yandex\.localhost$/m);
   const wanted = [
-    `tls: { certFile: ${folder}/server.pem, keyFile: ${folder}/server-key.pem }`,
+    "server       belay serve on this data folder takes it when it starts",
     `export GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=${ca}`,
     `export NODE_EXTRA_CA_CERTS=${ca}`,
     `export SSL_CERT_FILE=${ca}`,
@@ -26,6 +26,17 @@ test("belay tls makes a CA and a certificate in the data folder, and says how to
   ];
   for (const text of wanted) assert.ok(stdout.includes(text), text);
   assert.equal(stderr, "");
+});
+
+test("belay tls --out prints the line for belay.yaml", async (t) => {
+  const cwd = temporaryFolder(t);
+  const { stdout } = await runBelay(["tls", "--out", "./a b"], { cwd });
+  const [cert, key] = [join(cwd, "a b/server.pem"), join(cwd, "a b/server-key.pem")];
+  const line = `tls: { certFile: ${JSON.stringify(cert)}, keyFile: ${JSON.stringify(key)} }`;
+  assert.ok(stdout.includes(`\nbelay.yaml   ${line}\n`), stdout);
+  writeFileSync(join(cwd, "belay.yaml"), line);
+  const { code, stderr } = await runBelay(["tls"], { cwd });
+  assert.equal(code, 0, stderr);
 });
 
 test("a second run keeps the CA, and --json tells what there is", async (t) => {
@@ -113,20 +124,16 @@ const clients: readonly [what: string, variable: string, program: string][] = [
   ],
 ];
 
-test("a server with the certificate is trusted by clients that are told so by the printed variables", async (t) => {
+test("a server on the data folder has the certificate, and is trusted by clients that are told so by the printed variables", async (t) => {
   const cwd = temporaryFolder(t);
   await runBelay(["tls"], { cwd });
   const folder = join(cwd, "belay-data/tls");
-  writeFileSync(
-    join(cwd, "belay.yaml"),
-    `tls: { certFile: belay-data/tls/server.pem, keyFile: belay-data/tls/server-key.pem }\n`,
-  );
   const server = new BelayProcess([...belayCommand, "serve", "--port", "0"], { cwd });
   t.after(async () => {
     server.child.kill("SIGKILL");
     await server.end();
   });
-  const [, port = ""] = await server.says("stdout", /serving on https:\/\/127\.0\.0\.1:(\d+) /);
+  const [, port = ""] = await server.says("stdout", /serving on https?:\/\/127\.0\.0\.1:(\d+) /);
   for (const [what, variable, program] of clients) {
     await t.test(`${what} by ${variable}`, async () => {
       const script = [process.execPath, "--input-type=module", "-e", program, port] as const;

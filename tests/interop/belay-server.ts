@@ -33,6 +33,9 @@ export interface ServerOptions {
   config?: object;
 }
 
+// A proxy of the environment is not for this machine.
+process.env["no_proxy"] = "localhost,127.0.0.1";
+
 /** How long the server may take to say that it serves. */
 const START_MAX_MS = 20_000;
 

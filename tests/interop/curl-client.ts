@@ -6,6 +6,8 @@ import type { Endpoint } from "./belay-server.ts";
 const run = promisify(execFile);
 
 export interface CurlAnswer {
+  /** `HTTP/1.1` or `HTTP/2`. */
+  version: string;
   status: number;
   /** By lower-case name. */
   headers: Record<string, string>;
@@ -17,7 +19,7 @@ export interface CurlOptions {
   ca?: string;
 }
 
-/** Runs curl with the arguments and the URL. Another version of HTTP than 1.1 is only spoken if the arguments say so. */
+/** Runs curl with the arguments and the URL. It offers HTTP/2 too over TLS, and gets 1.1. */
 export type Curl = (url: string, ...args: string[]) => Promise<CurlAnswer>;
 
 /** curl for a server. */
@@ -34,12 +36,14 @@ export function curlOf({ host, port }: Endpoint, { ca }: CurlOptions = {}): Curl
     const { stdout } = await run("curl", [...own, ...args, url]);
     const end = stdout.indexOf("\r\n\r\n");
     const [first = "", ...lines] = stdout.slice(0, end).split("\r\n");
+    const [version = "", status] = first.split(" ");
     const headers = lines.map((line) => {
       const colon = line.indexOf(":");
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
     });
     return {
-      status: Number(first.split(" ")[1]),
+      version,
+      status: Number(status),
       headers: Object.fromEntries(headers),
       text: stdout.slice(end + 4),
     };

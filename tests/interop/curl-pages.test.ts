@@ -137,9 +137,10 @@ for (const scheme of ["http", "https"] as const) {
         for (const [way, args] of isYandex ? yandexWays : googleWays) {
           test(`${way} cancels and stops the work`, async () => {
             const { name, url, pid } = await begin();
-            const { status, headers, text } = await curl(`${url}:cancel`, ...args);
-            assert.equal(status, 200, text);
+            const { version, status, headers, text } = await curl(`${url}:cancel`, ...args);
+            assert.deepEqual([version, status], ["HTTP/1.1", 200], text);
             assert.match(headers["content-type"] ?? "", /^application\/json/);
+            assert.equal(headers["cache-control"], "no-store");
             if (isYandex) assert.equal((JSON.parse(text) as Operation).id, idOf(name));
             else assert.equal(text.trim(), "{}");
             await assertCancelled(name, url, pid);

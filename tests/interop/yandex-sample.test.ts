@@ -71,12 +71,14 @@ for (const { sample, sdk } of variants) {
     });
 
     test("ends with NOT_FOUND for an unknown id, UNAUTHENTICATED for an unknown OAuth token", async () => {
-      const operationId = "ybl00000000000000000";
-      const unknown = await runTypeScriptSample(sample, { operationId, sdk, env: world.env });
+      const options = { operationId: "ybl00000000000000000", sdk, env: world.env };
+      const strange = { ...world.env, YC_OAUTH_TOKEN: "y0_of_nobody_that_is_known_here" };
+      const [unknown, refused] = await Promise.all([
+        runTypeScriptSample(sample, options),
+        runTypeScriptSample(sample, { ...options, env: strange }),
+      ]);
       assert.notEqual(unknown.code, 0);
       assert.match(unknown.stderr, /OperationService\/Cancel NOT_FOUND/);
-      const env = { ...world.env, YC_OAUTH_TOKEN: "y0_of_nobody_that_is_known_here" };
-      const refused = await runTypeScriptSample(sample, { operationId, sdk, env });
       assert.notEqual(refused.code, 0);
       assert.match(refused.stderr, /UNAUTHENTICATED/);
     });

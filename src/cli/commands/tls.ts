@@ -72,17 +72,19 @@ async function makeCertificates(flags: TlsFlags, config: ServerConfig | undefine
     newCa: newCa === true,
   });
   if (flags.json) printJson(toJson(made));
-  else print(made);
+  else print(made, out === undefined ? "belay serve on this data folder takes it when it starts" : undefined);
 }
 
-function print(made: TlsFolder): void {
+/** `server` is how the server takes the certificate by itself; without it, the line for its configuration is shown. */
+function print(made: TlsFolder, server: string | undefined): void {
   const day = (date: Date): string => date.toISOString().slice(0, 10);
   printFields([
     ["authority", `${made.caFile} (${made.caIsNew ? "new" : "kept"}, until ${day(made.caExpires)})`],
     ["certificate", `${made.certFile} (until ${day(made.certExpires)})`],
     ["key", made.keyFile],
     ["names", made.names.join(", ")],
-    ["belay.yaml", serverSetting(made)],
+    ["server", server],
+    ["belay.yaml", server === undefined ? serverSetting(made) : undefined],
   ]);
   printLine("");
   printLine(styled({ text: "How clients trust the authority:", style: "bold" }));
