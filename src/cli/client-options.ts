@@ -12,7 +12,7 @@ export interface ClientOptions {
 export function addClientOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--server <address>", "where the server listens")
+      new Option("--server <address>", "where the server listens; https:// for TLS")
         .env("BELAY_SERVER")
         .default("127.0.0.1:8080"),
     )

@@ -4,7 +4,14 @@ import type { Logger } from "../base/logger.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Store } from "../engine/store.ts";
 import type { AuthConfig } from "../server/auth/auth-config.ts";
-import { type BelayServer, createServer, type ServerAddress, type ServerLimits } from "../server/server.ts";
+import {
+  type BelayServer,
+  createIdentity,
+  createServer,
+  openIdentity,
+  type ServerAddress,
+  type ServerLimits,
+} from "../server/server.ts";
 import type { TlsOptions } from "../server/tls/tls-options.ts";
 import { createPayloadCodec } from "../services/declared/payload-codec.ts";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
@@ -51,10 +58,10 @@ export async function startParts(options: PartsOptions): Promise<ServerParts> {
   const remaining = await reapProcesses(processFolder);
   await engine.settleFormerSessions(remaining.map(({ operation }) => operation));
 
+  const own = { folder: join(data, "identity"), logger };
+  const identity = auth ? await createIdentity(auth, own) : openIdentity(own);
   const server = createServer({
-    ...{ engine, logger, host, port, services, limits },
-    identityFolder: join(data, "identity"),
-    ...(auth && { auth }),
+    ...{ engine, logger, host, port, services, limits, identity },
     ...(tls && { tls }),
   });
   const address = await listen(server, options);

@@ -60,18 +60,21 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
   const opening = openStore(options.data, logger);
   stack.defer(() => opening.then((store) => store.close()).catch(() => undefined));
   const { startParts } = await import("./server-parts.ts");
+  const tls = config?.tls ?? madeCertificate(options.data);
   const parts = stack.use(
     await startParts({
       ...options,
       ...{ operations, services, logger, auth: config?.auth, limits: config?.limits ?? {} },
-      tls: config?.tls ?? madeCertificate(options.data),
+      tls,
       store: await opening,
     }),
   );
 
-  const url = `http://${formatServerAddress(parts.address)}`;
+  const isTlsOnly = tls !== undefined && !(tls.cleartext ?? isLoopbackHost(options.host));
+  const url = `${isTlsOnly ? "https" : "http"}://${formatServerAddress(parts.address)}`;
+  const protocols = tls && !isTlsOnly ? "REST and gRPC, with and without TLS" : "REST and gRPC";
   const stop = stopRequested();
-  printLine(`belay: serving on ${url} (REST and gRPC), data in ${options.data}`);
+  printLine(`belay: serving on ${url} (${protocols}), data in ${options.data}`);
   const { servicePorts } = parts.address;
   for (const [id, ports] of Object.entries(servicePorts)) {
     for (const port of ports) {

@@ -31,7 +31,7 @@ export interface ConnectOptions {
   callTimeoutMs?: number;
   /**
    * The bearer token that every call carries, or a function that is asked before each call, for tokens that are
-   * renewed. It goes over the connection as it is: what is not on this machine needs a tunnel or a proxy with TLS.
+   * renewed. It goes over the connection as it is: a server that is not on this machine needs an https:// address.
    */
   token?: string | (() => string);
 }

@@ -41,8 +41,12 @@ export class RpcChannel {
   /** `token` is asked before each call for what goes into its authorization header. */
   constructor(text: string, token?: () => string) {
     this.#token = token;
-    this.address = formatServerAddress(parseServerAddress(text));
-    this.#client = new Client(this.address, credentials.createInsecure(), {
+    const address = parseServerAddress(text);
+    this.address = formatServerAddress(address);
+    // Whom to trust is said by the environment: GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, else Node's own list with
+    // NODE_EXTRA_CA_CERTS.
+    const channelCredentials = address.isTls ? credentials.createSsl() : credentials.createInsecure();
+    this.#client = new Client(this.address, channelCredentials, {
       "grpc.max_receive_message_length": MESSAGE_MAX_BYTES,
       // A proxy of the environment is for the web: it could not reach this machine's own loopback.
       "grpc.enable_http_proxy": 0,

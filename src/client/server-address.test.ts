@@ -10,6 +10,9 @@ const addresses: readonly (readonly [string, string])[] = [
   ["HTTP://Example.test:1", "example.test:1"],
   // URL forgets port 80, the default of http.
   ["http://example.test:80", "example.test:80"],
+  ["https://localhost:9000", "localhost:9000"],
+  ["https://example.test", "example.test:443"],
+  ["HTTPS://example.test:443/", "example.test:443"],
   ["[::1]:9000", "[::1]:9000"],
   ["[::1]", "[::1]:8080"],
 ];
@@ -20,13 +23,21 @@ for (const [text, expected] of addresses) {
   });
 }
 
+test("only https:// is TLS", () => {
+  const texts = ["https://a:1", "HTTPS://a", "http://a:1", "a:443", "a"];
+  assert.deepEqual(
+    texts.map((text) => parseServerAddress(text).isTls),
+    [true, true, false, false, false],
+  );
+});
+
 for (const text of [
   "",
   ":",
   "host:port",
   "host:0",
   "host:65536",
-  "https://host:1",
+  "ftp://host:1",
   "unix:/x",
   "host/path",
   "a b",

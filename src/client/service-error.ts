@@ -52,6 +52,11 @@ function connectProblem(text: string): string {
     [/ECONNREFUSED/, "connection refused (is belay serve running there?)"],
     [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, "the host name is not known"],
     [/ECONNRESET|ECONNABORTED|EPIPE|Connection dropped|socket hang up/, CLOSED],
+    [/ALTNAME/, "its certificate is for other names"],
+    [
+      /unable to (?:verify|get)|self.signed|certificate/i,
+      "its certificate is not trusted here (GRPC_DEFAULT_SSL_ROOTS_FILE_PATH or NODE_EXTRA_CA_CERTS names its CA)",
+    ],
     [/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/, "the host does not answer"],
   ];
   for (const [pattern, problem] of known) if (pattern.test(text)) return problem;

@@ -101,8 +101,3 @@ export function createGuard({ allowedHosts, requireLoopback }: GuardOptions): Gu
     },
   };
 }
-
-/** The guard of a server without identity and without declared services. */
-export function createLoopbackGuard(): Guard {
-  return createGuard({ allowedHosts: [], requireLoopback: true });
-}

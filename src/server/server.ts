@@ -11,8 +11,7 @@ import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import type { StreamingServiceDefinition, StreamMethod } from "../services/stream-method.ts";
 import { createApiEndpointService } from "../services/yandex/api-endpoint-service.ts";
 import { createIamTokenService } from "../services/yandex/iam-token-service.ts";
-import type { AuthConfig } from "./auth/auth-config.ts";
-import { createAuthenticator } from "./auth/authenticator.ts";
+import { type Identity, openIdentity } from "./auth/identity.ts";
 import { type BoundMethod, bindMethods } from "./bound-method.ts";
 import { defaultLimits, defaultListen, isLoopbackHost, type ServerLimits } from "./config.ts";
 import { createGuard } from "./guard.ts";
@@ -32,6 +31,8 @@ import { ServerTls } from "./tls/server-tls.ts";
 import type { TlsOptions } from "./tls/tls-options.ts";
 import { yandexEndpoints } from "./yandex-endpoints.ts";
 
+export type { AuthConfig } from "./auth/auth-config.ts";
+export { createIdentity, type Identity, type IdentityOptions, openIdentity } from "./auth/identity.ts";
 export type { ServerLimits } from "./config.ts";
 
 export interface ServerOptions {
@@ -45,10 +46,8 @@ export interface ServerOptions {
   services?: readonly ServiceDeclaration[];
   /** A certificate for every port; default none: cleartext only. */
   tls?: TlsOptions;
-  /** Who may call; default anybody on this machine. */
-  auth?: AuthConfig;
-  /** The folder of the keys that tokens of our own are signed with; without it they live as long as the server. */
-  identityFolder?: string;
+  /** Who may call, of createIdentity; default anybody on this machine. The server closes it. */
+  identity?: Identity;
   /** Limits that differ from the defaults (config.ts). */
   limits?: Partial<ServerLimits>;
 }
@@ -77,20 +76,20 @@ const GRACE_DEFAULT_MS = 10_000;
 
 /**
  * Makes a server over an engine. Nothing is bound before `listen`.
- * Throws a TypeError for a host that is not a loopback one without `auth`: nothing could protect it; and for an `auth`
- * or a service that is wrong.
+ * Throws a TypeError for a host that is not a loopback one without identity: nothing could protect it; and for a
+ * service that is wrong.
  */
 export function createServer(options: ServerOptions): BelayServer {
-  const { engine, logger, services: declarations = [defaultService], auth } = options;
+  const { engine, logger, services: declarations = [defaultService] } = options;
+  const identity = options.identity ?? openIdentity({ folder: null, logger });
   const host = options.host ?? defaultListen.host;
-  if (!auth && !isLoopbackHost(host)) {
+  if (!identity.isConfigured && !isLoopbackHost(host)) {
     throw new TypeError(
       `host ${host} is not a loopback address; without identity the server stays on this machine`,
     );
   }
   checkServices(declarations);
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
-  const identity = createAuthenticator(auth ?? null, { folder: options.identityFolder ?? null, logger });
   const catalog = createCatalog(engine, declarations, [
     createIamTokenService(identity.iamTokens),
     createApiEndpointService((context) => yandexEndpoints(declarations, context.authority)),
@@ -102,7 +101,7 @@ export function createServer(options: ServerOptions): BelayServer {
   const parts = {
     streams: infrastructure.flatMap((service): readonly StreamMethod[] => service.streams),
     health,
-    hasIdentity: auth !== undefined,
+    hasIdentity: identity.isConfigured,
     admit: (values: readonly string[]) => identity.authenticateHeader(values, "google"),
     // The order of every call: entered from top to bottom, left from bottom to top. The guard stands before all of
     // them, at the listeners' doors; the request is decoded and validated after them.
@@ -116,7 +115,7 @@ export function createServer(options: ServerOptions): BelayServer {
     ]),
     guard: createGuard({
       allowedHosts: declarations.flatMap(({ hosts }) => hosts),
-      requireLoopback: auth === undefined,
+      requireLoopback: !identity.isConfigured,
     }),
     limits,
     logger,

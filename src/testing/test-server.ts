@@ -6,7 +6,13 @@ import { join } from "node:path";
 import { createLogger, type LogLevel } from "../base/logger.ts";
 import { Engine } from "../engine/engine.ts";
 import type { AuthConfig } from "../server/auth/auth-config.ts";
-import { type BelayServer, createServer, type ServerLimits } from "../server/server.ts";
+import {
+  type BelayServer,
+  createIdentity,
+  createServer,
+  openIdentity,
+  type ServerLimits,
+} from "../server/server.ts";
 import type { TlsOptions } from "../server/tls/tls-options.ts";
 import { createPayloadCodec } from "../services/declared/payload-codec.ts";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
@@ -52,7 +58,15 @@ const SLOTS = 64;
 
 /** Starts a server; close it, or declare it with `await using`. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { operations = [], parked = [], slots = SLOTS, limits = {}, logLevel = "silent", services } = options;
+  const {
+    operations = [],
+    parked = [],
+    slots = SLOTS,
+    limits = {},
+    logLevel = "silent",
+    services,
+    auth,
+  } = options;
   const folder = mkdtempSync(join(tmpdir(), "belay-test-"));
   const logger = createLogger(logLevel);
   const store = await SqliteStore.open(join(folder, "data"), { onFatal: (line) => logger.fatal(line) });
@@ -69,15 +83,15 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     logger,
   });
   await worker.start();
+  const own = { folder: join(folder, "identity"), logger };
   const server = createServer({
     engine,
     logger,
     host: "127.0.0.1",
     port: 0,
     limits,
-    identityFolder: join(folder, "identity"),
+    identity: auth ? await createIdentity(auth, own) : openIdentity(own),
     ...(services && { services }),
-    ...(options.auth && { auth: options.auth }),
     ...(options.tls && { tls: options.tls }),
   });
   const { port, servicePorts } = await server.listen();

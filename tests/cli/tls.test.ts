@@ -145,6 +145,16 @@ test("a server on the data folder has the certificate, and is trusted by clients
     const { code, stderr } = await runBelay(["list", "--server", `127.0.0.1:${port}`]);
     assert.equal(code, 0, stderr);
   });
+  await t.test("the commands, by an https:// address", async () => {
+    const args = ["list", "--server", `https://localhost:${port}`];
+    const trusting = { GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: join(folder, "ca.pem") };
+    assert.equal((await runBelay(args, { env: trusting })).code, 0);
+    const { code, stderr } = await runBelay(args, {
+      env: { GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: join(folder, "server.pem") },
+    });
+    assert.equal(code, 5);
+    assert.match(stderr, /^belay: cannot reach localhost:\d+: its certificate is not trusted here/);
+  });
   await t.test("a renewed certificate is taken while it runs", async () => {
     await runBelay(["tls"], { cwd });
     await server.says("stderr", /the certificate was renewed/);

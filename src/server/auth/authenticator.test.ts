@@ -22,7 +22,8 @@ import {
   type TestKey,
 } from "./auth.fixture.ts";
 import type { AuthConfig } from "./auth-config.ts";
-import { createAuthenticator, type Identity } from "./authenticator.ts";
+import { createAuthenticator } from "./authenticator.ts";
+import type { Identity } from "./identity.ts";
 
 const STATIC_TOKEN = "static-token-of-the-tests";
 const EMAIL = "robot@project.iam.example.com";

@@ -3,15 +3,12 @@
 import type { JWK } from "jose";
 import { type Clock, wallClockInstant } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { Principal } from "../../services/method.ts";
-import type { Dialect } from "../../services/service-declaration.ts";
-import type { IamTokens } from "../../services/yandex/iam-token-service.ts";
-import type { Authenticator } from "../interceptors/authenticate.ts";
 import { anonymous } from "../server-call.ts";
 import type { AuthConfig, IamServiceAccountConfig, KeySource, NamedKeyConfig } from "./auth-config.ts";
 import { checkAuthConfig } from "./auth-config-check.ts";
 import { DEVELOPMENT_ISSUER, developmentTokens } from "./development-tokens.ts";
 import { IAM_ISSUER, type IamAccount, IamTokenAuthority } from "./iam-tokens.ts";
+import type { Identity } from "./identity.ts";
 import { issuerTokens } from "./issuer-tokens.ts";
 import type { KeyLookup } from "./json-web-token.ts";
 import { readKeySetFile, readPublicKeyFile } from "./key-files.ts";
@@ -32,20 +29,6 @@ export interface AuthenticatorOptions {
   clock?: Clock;
 }
 
-/** Knows callers by their tokens. */
-export interface Identity {
-  /** For createAuthenticate. Without configuration everybody is `anonymous`. */
-  readonly authenticate: Authenticator;
-  /**
-   * For calls outside the pipeline (gRPC streams such as reflection): all values of their authorization header.
-   * Throws, or rejects, as `authenticate`.
-   */
-  authenticateHeader(values: readonly string[], dialect: Dialect): Principal | Promise<Principal>;
-  /** For createIamTokenService. */
-  readonly iamTokens: IamTokens;
-  close(): Promise<void>;
-}
-
 /** Makes the authenticator; `config` null is a server without identity. Throws a TypeError that names what is wrong. */
 export function createAuthenticator(config: AuthConfig | null, options: AuthenticatorOptions): Identity {
   const { folder, logger, clock = { now: wallClockInstant } } = options;
@@ -62,6 +45,7 @@ export function createAuthenticator(config: AuthConfig | null, options: Authenti
   });
   if (!config) {
     return {
+      isConfigured: false,
       authenticate: () => anonymous,
       authenticateHeader: () => anonymous,
       iamTokens: iam,
@@ -76,6 +60,7 @@ export function createAuthenticator(config: AuthConfig | null, options: Authenti
     clock,
   });
   return {
+    isConfigured: true,
     authenticate: (call) =>
       checker.check(call.headerValues("authorization"), call.method.declaration.dialect),
     authenticateHeader: (values, dialect) => checker.check(values, dialect),

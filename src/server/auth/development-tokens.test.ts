@@ -12,8 +12,9 @@ import {
   settableClock,
   temporaryFolder,
 } from "./auth.fixture.ts";
-import { createAuthenticator, type Identity } from "./authenticator.ts";
+import { createAuthenticator } from "./authenticator.ts";
 import { mintDevelopmentToken, openDevelopmentKey } from "./development-tokens.ts";
+import type { Identity } from "./identity.ts";
 
 const NOW = NOW_SECONDS * 1_000_000;
 const ADA: Principal = { id: "user:ada", tenant: "acme", scopes: ["a", "b"], grants: ["projects/p"] };

@@ -20,7 +20,8 @@ import {
   temporaryFolder,
 } from "./auth.fixture.ts";
 import type { IamConfig } from "./auth-config.ts";
-import { createAuthenticator, type Identity } from "./authenticator.ts";
+import { createAuthenticator } from "./authenticator.ts";
+import type { Identity } from "./identity.ts";
 
 const OAUTH_TOKEN = "y0_oauth-token-of-ada";
 const ACCOUNT = "aje00000000000000001";

@@ -1,0 +1,127 @@
+// The tour: a server of its own, one stop for each system, a summary, and nothing left behind.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { makeCorpus } from "../../examples/vault-count/make-corpus.ts";
+import { startConnectProxy } from "../../tests/interop/connect-proxy.ts";
+import { curlVersion } from "./clients/curl-client.ts";
+import { Show } from "./show.ts";
+import { latencyOf, type StopResult, showSystem } from "./show-system.ts";
+import { makePageRequest, type System, systems, type TourWorld } from "./systems.ts";
+import { makeFolders, removeAtExit, type TourFolders, TourServerProcess } from "./tour-server.ts";
+
+/** Enough mail for a count that is cancelled: a megabyte a second is read. */
+const MAIL_BYTES = 24_000_000;
+
+export interface TourOptions {
+  /** The repository. */
+  root: string;
+  /** The ids of the systems to show; all of them if it is empty. */
+  only: readonly string[];
+  isCurlOnly: boolean;
+  watchMs: number;
+  signal: AbortSignal;
+}
+
+/** Shows it all. True if every operation ended cancelled and its work is gone. */
+export async function runTour(options: TourOptions): Promise<boolean> {
+  const { root, signal } = options;
+  const show = new Show();
+  const beginMs = performance.now();
+  const chosen = choose(options, show);
+  const curl = await curlVersion();
+  if (curl === null) throw new Error("curl is not installed, and the tour needs it");
+  const folders = makeFolders();
+  const removeFolders = removeAtExit(folders.top);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(removeFolders);
+  if (chosen.length === 0) return false;
+  show.line(`Belay's tour: ${chosen.length} operations, each cancelled by its own client. Ctrl-C ends it.`);
+  const server = stack.adopt(await startServer(options, folders, chosen), (started) => started.stop());
+  const { address } = server;
+  const proxy = stack.adopt(await startConnectProxy({ host: "127.0.0.1", port: address.port }), (started) =>
+    started.stop(),
+  );
+  const ports = Object.entries(address.servicePorts).map(([id, port]) => `${id} ${port}`);
+  show.field("server", `process ${address.pid}, port ${address.port} for all, by host; ${ports.join(", ")}`);
+  show.field("folder", folders.top);
+  const pageFile = await prepareInputs(root, folders, signal);
+  const world: TourWorld = {
+    ...{ root, server: address, folders, proxyUrl: proxy.url, pageFile, curl, signal },
+    isCurlOnly: options.isCurlOnly,
+  };
+  const results: StopResult[] = [];
+  for (const [index, system] of chosen.entries()) {
+    show.heading(`${index + 1}/${chosen.length} ${system.id}: ${system.title}`);
+    try {
+      results.push(await showSystem(system, { world, show, watchMs: options.watchMs }));
+    } catch (error) {
+      signal.throwIfAborted();
+      show.field("FAILED", error instanceof Error ? error.message : String(error), "red");
+    }
+  }
+  await stack.disposeAsync();
+  return showSummary({ results, count: chosen.length, tookMs: performance.now() - beginMs }, show);
+}
+
+/** The systems that were asked for and can be shown; what is left out is told in one line each. */
+function choose({ only, root }: TourOptions, show: Show): System[] {
+  const known = systems.map(({ id }) => id);
+  const unknown = only.find((id) => !known.includes(id));
+  if (unknown !== undefined)
+    throw new TypeError(`there is no system ${unknown}; there are: ${known.join(", ")}`);
+  return systems.filter((system) => {
+    if (only.length > 0 && !only.includes(system.id)) return false;
+    const problem = system.missing(root);
+    if (problem !== null) show.line(`${system.id} is left out: ${problem}`, "yellow");
+    return problem === null;
+  });
+}
+
+async function startServer(
+  { root, signal }: TourOptions,
+  folders: TourFolders,
+  chosen: readonly System[],
+): Promise<TourServerProcess> {
+  const operationFiles = chosen.map(({ example }) => join(root, "examples", example, "operations.ts"));
+  return await TourServerProcess.start(folders, { root, operationFiles, signal });
+}
+
+/** The mail and the pages that the examples work on. Answers the file of the recognition request. */
+async function prepareInputs(root: string, { top, mail }: TourFolders, signal: AbortSignal): Promise<string> {
+  const pageFile = join(top, "letter.json");
+  writeFileSync(pageFile, makePageRequest(root));
+  await makeCorpus(mail, { bytes: MAIL_BYTES, signal });
+  return pageFile;
+}
+
+interface Summary {
+  results: readonly StopResult[];
+  /** How many there should be. */
+  count: number;
+  tookMs: number;
+}
+
+function showSummary({ results, count, tookMs }: Summary, show: Show): boolean {
+  show.line("");
+  show.table(
+    ["SYSTEM", "OUTCOME", "EVIDENCE", "MECHANISM", "LATENCY", "WORK"],
+    results.map(({ system, receipt, isGone, isCancelled }) => [
+      { text: system.id },
+      { text: receipt.outcome, style: isCancelled ? "green" : "red" },
+      { text: receipt.evidence },
+      { text: receipt.mechanism },
+      { text: latencyOf(receipt) },
+      isGone ? { text: "gone", style: "green" } : { text: "LEFT", style: "red" },
+    ]),
+  );
+  const left = results.flatMap(({ pieces }) => pieces).filter((piece) => piece.isThere());
+  const good = results.filter(({ isGone, isCancelled }) => isGone && isCancelled);
+  const isGood = good.length === count && count > 0 && left.length === 0;
+  const seconds = `${(tookMs / 1_000).toFixed(0)} s`;
+  show.line("");
+  show.line(
+    `${good.length} of ${count} cancelled, and their work is gone. The server is stopped, its folder removed. ${seconds}`,
+    isGood ? "green" : "red",
+  );
+  return isGood;
+}
