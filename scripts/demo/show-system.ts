@@ -38,7 +38,7 @@ export async function showSystem(system: System, options: StopOptions): Promise<
   const { world, show } = options;
   const client = system.client(world);
   try {
-    show.field("client", client.name + hintFor(system, client));
+    show.field("client", client.name + hintFor(system, client, world));
     const look = system.watch(world);
     const started = await client.start();
     show.field("start", `${started.did} -> ${started.answer}`);
@@ -67,9 +67,9 @@ export async function showSystem(system: System, options: StopOptions): Promise<
   }
 }
 
-function hintFor({ package: name }: System, client: Client): string {
-  if (name === null || client.name.startsWith(name)) return "";
-  return `; the real one, ${name}, is taken after: npm run demo -- --clients`;
+function hintFor({ package: name }: System, client: Client, { isCurlOnly }: TourWorld): string {
+  if (name === null || isCurlOnly || client.name.startsWith(name)) return "";
+  return `; for ${name}: npm run demo -- --clients`;
 }
 
 /** The operation on Belay's own surface: the service's own port, or the main one. */
@@ -164,7 +164,7 @@ export function latencyOf({ latency }: CancelReceipt): string {
 /** The short fields of a checkpoint; the weights of a model are not for reading. */
 function checkpointText(checkpoint: Record<string, unknown>): string {
   const fields = Object.entries(checkpoint).map(([key, value]) => {
-    const text = JSON.stringify(value);
+    const text = typeof value === "number" ? String(Number(value.toFixed(3))) : JSON.stringify(value);
     return `${key} ${text.length <= 40 ? text : `(${text.length} characters)`}`;
   });
   return fields.join(", ");

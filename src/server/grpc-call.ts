@@ -97,6 +97,8 @@ export class GrpcCall extends ServerCall {
   }
 
   fail(error: RpcError): void {
+    // What the server's log knows the call by; REST has it on every reply.
+    this.setTrailer("x-request-id", this.requestId);
     this.#respond(toServiceError(error, this.#trailers), null);
   }
 }

@@ -30,3 +30,42 @@ export function byStore(title: string, says: string): Killer {
 export function byEngine(title: string, says: string): Killer {
   return { file: "src/engine/engine.test.ts", title, says };
 }
+
+export function byStart(title: string): Killer {
+  return { file: "src/services/declared/start-services.test.ts", title, says: "AssertionError" };
+}
+
+export function byAccess(title: string): Killer {
+  return { file: "src/services/access.test.ts", title, says: "AssertionError" };
+}
+
+export function byRouter(title: string): Killer {
+  return { file: "src/server/service-router.test.ts", title, says: "AssertionError" };
+}
+
+/** The whole server, with services and callers. */
+export function byServer(title: string): Killer {
+  return { file: "src/server/server.test.ts", title, says: "AssertionError" };
+}
+
+export function byAuthenticator(title: string): Killer {
+  return { file: "src/server/auth/authenticator.test.ts", title, says: "AssertionError" };
+}
+
+export function byIam(title: string): Killer {
+  return { file: "src/server/auth/iam-tokens.test.ts", title, says: "AssertionError" };
+}
+
+/** Identity as callers meet it. */
+export function byWire(title: string): Killer {
+  return { file: "src/server/auth/identity-on-the-wire.test.ts", title, says: "AssertionError" };
+}
+
+export function byYandexService(title: string): Killer {
+  return { file: "src/services/yandex/operation-service.test.ts", title, says: "AssertionError" };
+}
+
+/** Errors of the yandex dialect, to the byte. */
+export function byYandexErrors(title: string): Killer {
+  return { file: "tests/conformance/yandex/errors.test.ts", title, says: "AssertionError" };
+}

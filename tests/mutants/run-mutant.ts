@@ -19,7 +19,7 @@ export interface Edit {
 export interface Mutant {
   /** The bug, as somebody could write it. */
   name: string;
-  /** What it breaks: an id of docs/internals/state-machine.md. */
+  /** What it breaks: an id of docs/internals/state-machine.md, a requirement (R) or a threat (T). */
   breaks: string;
   edits: readonly Edit[];
   /** The tests that must find it: one of them has to fail, and to say so. */
@@ -38,7 +38,7 @@ export interface Killer {
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** What a copy needs to run tests; the rest of the repository is left out. */
-const copied = ["package.json", "src", "tests", "scripts", "migrations", "proto", "bin", "examples"];
+const copied = ["package.json", "src", "tests", "scripts", "migrations", "proto", "bin"];
 
 /** The longest that the tests of one mutant may run. */
 const TIMEOUT_MS = 60_000;
@@ -97,8 +97,13 @@ export class Copy {
     const pattern = title === undefined ? [] : [`--test-name-pattern=${escaped(title)}`];
     const child = spawn(process.execPath, ["--test-reporter=spec", "--test-force-exit", ...pattern, file], {
       cwd: this.#folder,
-      // A test file that is started by a test file would take itself for a part of it, and report nothing.
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+      env: {
+        ...process.env,
+        // A test file that is started by a test file would take itself for a part of it, and report nothing.
+        NODE_TEST_CONTEXT: undefined,
+        // Most of what a mutant costs is stripping the types of the same files again.
+        NODE_COMPILE_CACHE: join(this.#folder, ".compile-cache"),
+      },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: TIMEOUT_MS,
       killSignal: "SIGKILL",

@@ -38,7 +38,7 @@ const json = ["-H", "content-type: application/json"];
 export function createCurlClient(target: CurlTarget, version: string, calls: CurlCalls): Client {
   const { start, operationUrl, cancelMethod } = calls;
   return {
-    name: `${version}, with the URLs of its page (--connect-to leads them here)`,
+    name: `${version} with the URLs of its pages (--connect-to leads them here)`,
     async start() {
       const [data, shown] = dataOf(start.body);
       const { body } = await curl(target, start.url, [...json, "-d", data]);

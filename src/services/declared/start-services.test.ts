@@ -179,7 +179,7 @@ test("Yandex's Idempotency-Key is the request id", async () => {
 test("the same request_id in two methods is two operations", async () => {
   const requestHeaders = { "idempotency-key": "0b7f6c1e-2a44-4f0f-9c55-3c1f7d1b2a90" };
   const resized = await start(disk, "Resize", { diskId: "d3", size: "2" }, { requestHeaders });
-  const erased = await start(disk, "Erase", { diskId: "d3" }, { requestHeaders });
+  const erased = await start(disk, "Erase", { diskId: "d3", size: "2" }, { requestHeaders });
   assert.deepEqual([resized.stored.record.type, erased.stored.record.type], ["disk.resize", "disk.erase"]);
 });
 

@@ -1,12 +1,13 @@
-// x-request-id on every answer of a gRPC method: Yandex clients show it with errors. REST has it on every reply already.
+// x-request-id on the good answers of a gRPC method, as Yandex clients know it. Errors (grpc-call.ts) and REST replies have
+// it for every service.
 import type { Message } from "@bufbuild/protobuf";
 import type { ServiceMethod } from "../method.ts";
 
 const REQUEST_ID = "x-request-id";
 
 /**
- * The method, telling the request id: in the initial metadata of a good answer, in the trailer of an error. Initial
- * metadata before an error would take the error's code away from the Node SDK (>= 2.7).
+ * The method, telling the request id in the initial metadata of a good answer. Before an error it would take the error's
+ * code away from the Node SDK (>= 2.7).
  */
 export function sayRequestId<Request extends Message, Reply>(
   method: ServiceMethod<Request, Reply>,
@@ -15,14 +16,9 @@ export function sayRequestId<Request extends Message, Reply>(
     ...method,
     async invoke(request, context) {
       if (context.transport === "rest") return method.invoke(request, context);
-      try {
-        const reply = await method.invoke(request, context);
-        context.setHeader(REQUEST_ID, context.requestId);
-        return reply;
-      } catch (error) {
-        context.setTrailer(REQUEST_ID, context.requestId);
-        throw error;
-      }
+      const reply = await method.invoke(request, context);
+      context.setHeader(REQUEST_ID, context.requestId);
+      return reply;
     },
   };
 }
