@@ -40,14 +40,15 @@ export function statusMessage(error: RpcError): string {
  */
 export function statusJson(error: RpcError): { code: number; message: string; details: JsonObject[] } {
   const limits = fullLimits;
-  const details: JsonObject[] = [
-    {
-      "@type": `${TYPE_PREFIX}ErrorInfo`,
-      reason: error.reason,
-      domain: ERROR_DOMAIN,
-      metadata: metadataOf(error, limits),
-    },
-  ];
+  const info: JsonObject = {
+    "@type": `${TYPE_PREFIX}ErrorInfo`,
+    reason: error.reason,
+    domain: ERROR_DOMAIN,
+  };
+  const metadata = metadataOf(error, limits);
+  // ProtoJSON leaves out what is empty.
+  if (Object.keys(metadata).length > 0) info["metadata"] = metadata;
+  const details: JsonObject[] = [info];
   const fieldViolations = violationsOf(error, limits);
   if (fieldViolations.length > 0) {
     details.push({

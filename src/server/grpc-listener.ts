@@ -20,6 +20,7 @@ import { toServiceError } from "./grpc-errors.ts";
 import { runStream } from "./grpc-stream.ts";
 import type { Guard } from "./guard.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { keepRepeatedCredentials } from "./repeated-credentials.ts";
 import type { ServiceRouter } from "./service-router.ts";
 
 export interface GrpcListenerOptions {
@@ -61,6 +62,7 @@ export class GrpcListener {
     for (const stream of options.streams) this.#serveStream(stream, options.admit);
     this.#refuseUnknown();
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    keepRepeatedCredentials(this.#server);
   }
 
   /** Takes over a socket that has sent an HTTP/2 preface. */

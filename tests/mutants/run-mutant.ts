@@ -82,8 +82,7 @@ export class Copy {
   #apply({ file, find, replace }: Edit, originals: Map<string, string>): void {
     const path = join(this.#folder, file);
     const text = readFileSync(path, "utf8");
-    const count = text.split(find).length - 1;
-    assert.equal(count, 1, `the edit no longer applies: ${file} has ${count} times\n${find}`);
+    checkEdit(text, file, find);
     if (!originals.has(path)) originals.set(path, text);
     // A function, so that no `$` of the replacement is read as a pattern.
     writeFileSync(
@@ -118,6 +117,16 @@ export class Copy {
     child.once("close", (code) => resolve({ failed: code !== 0, output }));
     return promise;
   }
+}
+
+function checkEdit(text: string, file: string, find: string): void {
+  const count = text.split(find).length - 1;
+  assert.equal(count, 1, `the edit no longer applies: ${file} has ${count} times\n${find}`);
+}
+
+/** Throws if an edit of the mutant does not apply to the tree as it is; cheap, where `kill` is not. */
+export function checkEdits({ edits }: Mutant): void {
+  for (const { file, find } of edits) checkEdit(readFileSync(join(root, file), "utf8"), file, find);
 }
 
 function tail(output: string): string {

@@ -8,8 +8,8 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/server/guard.ts",
-        find: "host === undefined || !isLoopbackAuthority(host)",
-        replace: "host === undefined",
+        find: "if (host === undefined || !isAllowed(host))",
+        replace: "if (host === undefined)",
       },
     ],
     killers: [{ file: "src/server/guard.test.ts", says: "AssertionError" }],
@@ -20,8 +20,8 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/server/guard.ts",
-        find: "if (origin !== undefined && origin.toLowerCase()",
-        replace: 'if (origin === "" && origin.toLowerCase()',
+        find: "if (origin?.toLowerCase() !== own)",
+        replace: 'if (origin === "" && origin !== own)',
       },
     ],
     killers: [{ file: "src/server/guard.test.ts", says: "AssertionError" }],

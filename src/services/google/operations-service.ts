@@ -18,7 +18,7 @@ import {
   operationPageToJsonText,
 } from "../../protocol/operation-encoder.ts";
 import { operationKeyOf, reachableListParent } from "../access.ts";
-import { checkCancellable } from "../cancel-support.ts";
+import { checkCancellable, checkTypeCancellable } from "../cancel-support.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
 import { waitTimeoutMs } from "../wait-timeout.ts";
@@ -145,6 +145,7 @@ function cancelOperation(
       };
       try {
         checkCancellable(declaration);
+        await checkTypeCancellable(declaration, () => engine.get(cancel.key));
         const { verdict } = await engine.cancel(cancel);
         context.setTrailer(CANCEL_VERDICT, verdict);
       } catch (error) {

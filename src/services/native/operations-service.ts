@@ -18,7 +18,7 @@ import {
   type StartOperationRequest,
 } from "../../protocol/gen/belay/v1/operations_pb.ts";
 import { operationKeyOf } from "../access.ts";
-import { checkCancellable } from "../cancel-support.ts";
+import { checkCancellable, checkTypeCancellable } from "../cancel-support.ts";
 import { operationBinary, operationJson } from "../google/projection.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
@@ -103,6 +103,8 @@ function cancelOperation(
     checkText("reason", request.reason, REASON_LENGTH_MAX);
     const waitMs = request.wait === undefined ? 0 : millisecondsOf(request.wait, "wait");
     const graceMs = request.grace === undefined ? null : readGrace(request.grace, "grace");
+    // What a client deleted while it runs is reached from here, too.
+    await checkTypeCancellable(declaration, () => engine.detail(key));
     const { verdict, operation } = await engine.cancel({
       key,
       requestedBy: context.principal.id,

@@ -7,6 +7,7 @@ import { StartOperationRequestSchema } from "../../protocol/gen/belay/v1/operati
 import { structValue } from "../../protocol/struct.ts";
 import { defaultService } from "../builtin/default.ts";
 import type { CallContext } from "../method.ts";
+import type { ServiceDeclaration } from "../service-declaration.ts";
 import { timestampOf } from "../wire-time.ts";
 import { readStartRequest, type StartRules } from "./start-request.ts";
 
@@ -35,8 +36,13 @@ const rules: StartRules = {
 
 type Init = MessageInitShape<typeof StartOperationRequestSchema>;
 
-function read(init: Init): ReturnType<typeof readStartRequest> {
-  return readStartRequest(create(StartOperationRequestSchema, { type: "a.b", ...init }), context, rules);
+function read(
+  init: Init,
+  declaration: ServiceDeclaration = defaultService,
+  caller: CallContext = context,
+): ReturnType<typeof readStartRequest> {
+  const request = create(StartOperationRequestSchema, { type: "a.b", ...init });
+  return readStartRequest(request, caller, { ...rules, declaration });
 }
 
 const letters = (count: number): string => "x".repeat(count);
@@ -140,6 +146,34 @@ test("an absent cancel policy leaves the type's own", () => {
   assert.equal("cancellable" in request || "graceMs" in request, false);
   const chosen = read({ cancelPolicy: { cancellable: false, grace: { nanos: 1_500_000 } } });
   assert.deepEqual([chosen.cancellable, chosen.graceMs], [false, 2]);
+});
+
+test("what the service says cannot be cancelled starts so, whatever the request says", () => {
+  const init: Init = { cancelPolicy: { cancellable: true } };
+  assert.equal(read(init).cancellable, true);
+  assert.equal(read(init, { ...defaultService, cancellable: false }).cancellable, false);
+  assert.equal(read(init, { ...defaultService, uncancellableTypes: ["a.b"] }).cancellable, false);
+  assert.equal(read(init, { ...defaultService, uncancellableTypes: ["a.c"] }).cancellable, true);
+});
+
+test("a parent that does not fit the service is refused with those that do", () => {
+  const declaration = { ...defaultService, parents: ["", "projects/*"] };
+  assert.equal(read({ parent: "projects/p" }, declaration).parent, "projects/p");
+  assert.throws(() => read({ parent: "folders/f" }, declaration), {
+    reason: "INVALID_FIELD",
+    message: "parent: must be of the form empty or projects/*",
+  });
+});
+
+test("a caller who may not start under the parent is told so first, whatever else is wrong", () => {
+  const caller = { ...context, principal: { ...context.principal, grants: ["projects/q"] } };
+  for (const parent of ["projects/p", "projects/q2", "", "no parent"]) {
+    assert.throws(() => read({ parent, type: "A!" }, defaultService, caller), {
+      reason: "IAM_PERMISSION_DENIED",
+      parameters: { permission: "operations.start", resource: parent },
+    });
+  }
+  assert.equal(read({ parent: "projects/q" }, defaultService, caller).parent, "projects/q");
 });
 
 test("the digest does not depend on the order of keys, nor on the request id", () => {

@@ -9,7 +9,7 @@ import {
 } from "../../protocol/gen/yandex/cloud/operation/operation_service_pb.ts";
 import { isOperationId } from "../../protocol/operation-name.ts";
 import { reaches } from "../access.ts";
-import { checkCancellable } from "../cancel-support.ts";
+import { checkCancellable, checkTypeCancellable } from "../cancel-support.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
 import { yandexHttpRules } from "./http-rules.ts";
@@ -63,7 +63,7 @@ function cancelOperation(
       const key = keyOf(operationId, context);
       try {
         checkCancellable(declaration);
-        await checkType(engine, key, declaration);
+        await checkTypeCancellable(declaration, () => engine.get(key));
         const { verdict, operation } = await engine.cancel({
           key,
           requestedBy: context.principal.id,
@@ -99,19 +99,6 @@ function keyOf(operationId: string, context: CallContext): OperationKey {
   }
   if (!isOperationId(operationId)) throw new RpcError("OPERATION_NOT_FOUND", { name });
   return { service, tenant: principal.tenant, name };
-}
-
-/** A declaration may say it later than the operation began: throws OPERATION_NOT_CANCELLABLE. A type never changes. */
-async function checkType(
-  engine: Engine,
-  key: OperationKey,
-  { uncancellableTypes }: ServiceDeclaration,
-): Promise<void> {
-  if (uncancellableTypes.length === 0) return;
-  const { type } = (await engine.get(key)).record;
-  if (uncancellableTypes.includes(type)) {
-    throw new RpcError("OPERATION_NOT_CANCELLABLE", { name: key.name, type });
-  }
 }
 
 function isCancelRefused(error: unknown): boolean {
