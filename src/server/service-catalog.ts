@@ -40,16 +40,20 @@ export function createCatalog(
       types: () => engine.types.filter((type) => mayStart(type, declaration, claims)),
     };
     const definitions: ServiceDefinition[] = [
-      ...(declaration.dialect === "yandex" ? yandex : []),
-      declaration.dialect === "yandex"
-        ? createYandexOperationService(engine, declaration)
-        : createOperationsService(engine, declaration),
+      ...(declaration.dialect === "yandex"
+        ? [...yandex, createYandexOperationService(engine, declaration), listing(engine, declaration)]
+        : [createOperationsService(engine, declaration)]),
       createNativeOperationsService(engine, rules),
       ...createStartServices(engine, declaration),
     ];
     if (declaration.id === DEFAULT_SERVICE) definitions.push(createStarterService(engine, rules));
     return { declaration, definitions };
   });
+}
+
+/** The yandex API lists the operations of a resource only: all of them are listed, for operators, over gRPC as elsewhere. */
+function listing(engine: Engine, declaration: ServiceDeclaration): ServiceDefinition {
+  return createOperationsService(engine, { ...declaration, restMethods: [] });
 }
 
 /** The types that a service has for itself. */
