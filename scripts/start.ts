@@ -37,7 +37,7 @@ async function exampleFiles(): Promise<string[]> {
   const { missing } = await import("../examples/dai-ingest/ffmpeg.ts");
   const problem = missing();
   if (problem === null) files.push(join(root, "examples/dai-ingest/operations.ts"));
-  else console.error(`belay: dai.ingest is left out: ${problem}`);
+  else console.error(`belay: ${problem}`);
   return files;
 }
 

@@ -60,7 +60,10 @@ export class OperationWatch {
   }
 
   async #read<Body>(path: string): Promise<Body> {
-    const response = await fetch(this.#url + path, { signal: this.#signal });
+    const response = await fetch(this.#url + path, { signal: this.#signal }).catch((error: Error) => {
+      this.#signal.throwIfAborted();
+      throw new Error("the server does not answer any more", { cause: error });
+    });
     const body = await response.text();
     if (!response.ok) throw new Error(`GET ${this.#url}${path} answered ${response.status}: ${body}`);
     return JSON.parse(body) as Body;

@@ -34,7 +34,7 @@ export class Show {
   /** How far something is: replaces what was drawn before, or prints it if the last line is a while ago. */
   progress(content: BarContent): void {
     if (this.#bar) {
-      this.#bar.draw({ ...content, name: `  ${content.name}` });
+      this.#bar.draw(content);
       return;
     }
     const { state, percent, message } = content;

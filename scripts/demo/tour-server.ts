@@ -144,7 +144,7 @@ async function portsOf(
   const { promise, resolve, reject } = Promise.withResolvers<Record<string, number>>();
   const read = (chunk: Buffer): void => {
     output += chunk.toString("utf8");
-    const main = /serving on http:\/\/[^\s]+:(\d+)/.exec(output);
+    const main = /serving on https?:\/\/[^\s]+:(\d+)/.exec(output);
     const own = [...output.matchAll(/service (\S+) alone on \S+:(\d+)\n/g)];
     if (!main || own.length < ids.length) return;
     resolve({ main: Number(main[1]), ...Object.fromEntries(own.map(([, id, port]) => [id, Number(port)])) });

@@ -35,7 +35,8 @@ export async function runTour(options: TourOptions): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
   stack.defer(removeFolders);
   if (chosen.length === 0) return false;
-  show.line(`Belay's tour: ${chosen.length} operations, each cancelled by its own client. Ctrl-C ends it.`);
+  const count = chosen.length === 1 ? "one operation" : `${chosen.length} operations, each`;
+  show.line(`Belay's tour: ${count} cancelled by its own client. Ctrl-C ends it.`);
   const server = stack.adopt(await startServer(options, folders, chosen), (started) => started.stop());
   const { address } = server;
   const proxy = stack.adopt(await startConnectProxy({ host: "127.0.0.1", port: address.port }), (started) =>
@@ -44,7 +45,7 @@ export async function runTour(options: TourOptions): Promise<boolean> {
   const ports = Object.entries(address.servicePorts).map(([id, port]) => `${id} ${port}`);
   show.field("server", `process ${address.pid}, port ${address.port} for all, by host; ${ports.join(", ")}`);
   show.field("folder", folders.top);
-  const pageFile = await prepareInputs(root, folders, signal);
+  const pageFile = await prepareInputs(chosen, folders, options);
   const world: TourWorld = {
     ...{ root, server: address, folders, proxyUrl: proxy.url, pageFile, curl, signal },
     isCurlOnly: options.isCurlOnly,
@@ -87,10 +88,15 @@ async function startServer(
 }
 
 /** The mail and the pages that the examples work on. Answers the file of the recognition request. */
-async function prepareInputs(root: string, { top, mail }: TourFolders, signal: AbortSignal): Promise<string> {
+async function prepareInputs(
+  chosen: readonly System[],
+  { top, mail }: TourFolders,
+  { root, signal }: TourOptions,
+): Promise<string> {
   const pageFile = join(top, "letter.json");
-  writeFileSync(pageFile, makePageRequest(root));
-  await makeCorpus(mail, { bytes: MAIL_BYTES, signal });
+  const wanted = chosen.map(({ id }) => id);
+  if (wanted.includes("yandex")) writeFileSync(pageFile, makePageRequest(root));
+  if (wanted.includes("vault")) await makeCorpus(mail, { bytes: MAIL_BYTES, signal });
   return pageFile;
 }
 
@@ -102,6 +108,20 @@ interface Summary {
 }
 
 function showSummary({ results, count, tookMs }: Summary, show: Show): boolean {
+  if (results.length > 0) showTable(results, show);
+  const left = results.flatMap(({ pieces }) => pieces).filter((piece) => piece.isThere());
+  const good = results.filter(({ isGone, isCancelled }) => isGone && isCancelled);
+  const isGood = good.length === count && count > 0 && left.length === 0;
+  const seconds = `${(tookMs / 1_000).toFixed(0)} s`;
+  show.line("");
+  show.line(
+    `${good.length} of ${count} ended cancelled with their work gone. The server is stopped, its folder removed. ${seconds}`,
+    isGood ? "green" : "red",
+  );
+  return isGood;
+}
+
+function showTable(results: readonly StopResult[], show: Show): void {
   show.line("");
   show.table(
     ["SYSTEM", "OUTCOME", "EVIDENCE", "MECHANISM", "LATENCY", "WORK"],
@@ -114,14 +134,4 @@ function showSummary({ results, count, tookMs }: Summary, show: Show): boolean {
       isGone ? { text: "gone", style: "green" } : { text: "LEFT", style: "red" },
     ]),
   );
-  const left = results.flatMap(({ pieces }) => pieces).filter((piece) => piece.isThere());
-  const good = results.filter(({ isGone, isCancelled }) => isGone && isCancelled);
-  const isGood = good.length === count && count > 0 && left.length === 0;
-  const seconds = `${(tookMs / 1_000).toFixed(0)} s`;
-  show.line("");
-  show.line(
-    `${good.length} of ${count} cancelled, and their work is gone. The server is stopped, its folder removed. ${seconds}`,
-    isGood ? "green" : "red",
-  );
-  return isGood;
 }

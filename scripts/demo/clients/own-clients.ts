@@ -163,6 +163,6 @@ export function createCommandClient(
 function printedOperation(output: string): string {
   const fields = [/\bid: '[^']*'/, /\bdone: \w+/].map((field) => field.exec(output)?.[0]);
   return fields.every((field) => field !== undefined)
-    ? `the Operation: ${fields.join(", ")}`
+    ? `an Operation with ${fields.join(", ")}`
     : JSON.stringify(output.slice(0, SHOWN_MAX));
 }
