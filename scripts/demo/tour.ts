@@ -73,7 +73,8 @@ function choose({ only, root }: TourOptions, show: Show): System[] {
   return systems.filter((system) => {
     if (only.length > 0 && !only.includes(system.id)) return false;
     const problem = system.missing(root);
-    if (problem !== null) show.line(`${system.id} is left out: ${problem.replace(/^.* is left out: /, "")}`, "yellow");
+    if (problem !== null)
+      show.line(`${system.id} is left out: ${problem.replace(/^.* is left out: /, "")}`, "yellow");
     return problem === null;
   });
 }

@@ -35,7 +35,7 @@ export const testSteps: readonly TestStep[] = [
   { kind: "command", name: "build-types", command: ["tsc", "-p", "tsconfig.build.json", "--noEmit"] },
   { kind: "folder", name: "tidy", folder: "tests/tidy" },
   { kind: "folder", name: "units", folder: "src" },
-  { kind: "folder", name: "conformance", folder: "tests/conformance" },
+  { kind: "folder", name: "conformance", folder: "tests/conformance", long: true },
   { kind: "folder", name: "transcripts", folder: "tests/transcripts" },
   { kind: "folder", name: "search", folder: "tests/simulation", fileMinutes: 4, long: true },
   // A mutant runs tests of its own on a copy: one at a time, so that they are not slowed into failing.

@@ -94,7 +94,8 @@ const googleGrpc: DescMethod[] = [
   Operations.method.deleteOperation,
   ...native,
 ];
-const yandexGrpc: DescMethod[] = [OperationService.method.get, OperationService.method.cancel, ...native];
+// Over gRPC a yandex service has google.longrunning, too, for operators.
+const yandexGrpc: DescMethod[] = [OperationService.method.get, OperationService.method.cancel, ...googleGrpc];
 
 interface Place {
   service: ServiceId;

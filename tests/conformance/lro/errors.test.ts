@@ -160,6 +160,11 @@ const provoked: readonly [ErrorReason, "grpc" | "rest", Provoke][] = [
     "rest",
     () => rest("POST", "/v1/operations", `{"type":"test.echo"}`, { "content-type": "nonsense" }),
   ],
+  [
+    "ENCODING_REFUSED",
+    "rest",
+    () => rest("POST", "/v1/operations", `{"type":"test.echo"}`, { "content-encoding": "br" }),
+  ],
   ["MALFORMED_HTTP", "rest", () => rest("GET", "/v1/operations", undefined, { big: "x".repeat(20_000) })],
   [
     "METADATA_TOO_LARGE",
@@ -229,6 +234,7 @@ const elsewhere: Partial<Record<ErrorReason, string>> = {
   CANCEL_NOT_SUPPORTED: "conformance/services",
   START_NOT_SERVED: "conformance/declared",
   ENDPOINT_NOT_FOUND: "conformance/yandex/endpoints.test.ts",
+  HTTP2_WITHOUT_GRPC: "foreign-clients.test.ts: over HTTP/2 without gRPC",
 };
 
 test("every reason of the table is provoked here, or elsewhere", () => {
