@@ -56,7 +56,9 @@ export type ErrorReason =
   | "CANCEL_NOT_SUPPORTED"
   | "START_NOT_SERVED"
   | "ENDPOINT_NOT_FOUND"
-  | "MALFORMED_HTTP";
+  | "MALFORMED_HTTP"
+  | "ENCODING_REFUSED"
+  | "HTTP2_WITHOUT_GRPC";
 
 /** Every reason. Parameters in braces are repeated in ErrorInfo.metadata under the same name. */
 export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
@@ -280,5 +282,16 @@ export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
     code: StatusCode.INVALID_ARGUMENT,
     message: "the HTTP request is malformed: {problem}",
     when: "Bytes on the connection that are no HTTP/1.1 request. HTTP status 400, 408, 413 or 431.",
+  },
+  ENCODING_REFUSED: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "content-encoding {encoding} is refused; send gzip, deflate or identity",
+    when: "A REST body that is compressed in another way, or more than once. HTTP status 415.",
+  },
+  HTTP2_WITHOUT_GRPC: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message:
+      "HTTP/2 is for gRPC here: content-type {contentType} is refused; send application/grpc, or REST over HTTP/1.1",
+    when: "A call over HTTP/2 that is no gRPC. HTTP status 415.",
   },
 };

@@ -34,10 +34,12 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   TERMINATED: "Ended by SIGTERM.",
 };
 
-/** An error for the person at the terminal: one line, and the exit code. */
+/** An error for the person at the terminal: one line, or one for each of its problems, and the exit code. */
 export class CliError extends Error {
   override name = "CliError";
   readonly exitCode: ExitCode;
+  /** Where there are several: a line for each. */
+  readonly lines?: readonly string[];
 
   constructor(message: string, exitCode: ExitCode = exitCodes.ERROR) {
     super(message);

@@ -5,22 +5,23 @@ import { pathToFileURL } from "node:url";
 import type { OperationDefinition } from "../worker/define-operation.ts";
 import { CliError } from "./exit-codes.ts";
 
-/** Loads one file. Throws a CliError that says what is wrong with it. */
-export async function loadOperationsFile(file: string): Promise<readonly OperationDefinition[]> {
+/** Loads one file. Throws a CliError that says what is wrong with it, and `place`, where it was named. */
+export async function loadOperationsFile(
+  file: string,
+  place = "--operations",
+): Promise<readonly OperationDefinition[]> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new CliError(`--operations ${file}: there is no such file`);
+  if (!existsSync(path)) throw new CliError(`${place} ${file}: there is no such file`);
   let exported: { operations?: unknown };
   try {
     exported = await import(pathToFileURL(path).href);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    throw new CliError(`--operations ${file} cannot be loaded: ${problem}`);
+    throw new CliError(`${place} ${file} cannot be loaded: ${problem}`);
   }
   const { operations } = exported;
   if (!Array.isArray(operations) || !operations.every(isDefinition)) {
-    throw new CliError(
-      `--operations ${file} does not export \`operations\`, an array of defineOperation(...)`,
-    );
+    throw new CliError(`${place} ${file} does not export \`operations\`, an array of defineOperation(...)`);
   }
   return operations;
 }

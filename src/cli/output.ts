@@ -37,9 +37,9 @@ export function printNote(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Writes an error as the one line that it gets. */
-export function printError(message: string): void {
-  printNote(`belay: ${printable(message)}`);
+/** Writes an error as the one line that it gets; several in `lines` get one each. */
+export function printError(message: string, lines: readonly string[] = [message]): void {
+  for (const line of lines) printNote(`belay: ${printable(line)}`);
 }
 
 /** Writes a value as JSON, indented, one document. */

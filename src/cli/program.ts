@@ -1,7 +1,7 @@
 // The table of commands. Only the module of the command that is called is loaded: `belay get` never loads the server.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { CliError, type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { printError, tolerateClosedPipes } from "./output.ts";
 import { holdYoungHeap } from "./start-heap.ts";
 
@@ -121,7 +121,10 @@ export async function runCli(argv: readonly string[], hooks: CliHooks = {}): Pro
 /** Tells the error and answers the exit code. Commander has told its own errors already. */
 function report(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.OK : exitCodes.ERROR;
-  printError(error instanceof Error ? error.message : String(error));
+  printError(
+    error instanceof Error ? error.message : String(error),
+    error instanceof CliError ? error.lines : undefined,
+  );
   return exitCodeOf(error);
 }
 

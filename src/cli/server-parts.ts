@@ -51,7 +51,9 @@ export async function startParts(options: PartsOptions): Promise<ServerParts> {
   const { store, operations, services, auth, tls, limits, logger, host, port, data } = options;
   await using stack = new AsyncDisposableStack();
   const engine = stack.adopt(new Engine({ store, logger }), (made) => made.close());
-  for (const operation of operations) engine.registerType(operation.type, policyOf(operation));
+  for (const operation of operations) {
+    engine.registerType(operation.type, policyOf(operation), operation.check);
+  }
 
   // Before anything is concluded from the end of a former life, what it left running is ended.
   const processFolder = join(data, "processes");

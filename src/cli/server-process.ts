@@ -107,7 +107,11 @@ function endOnBugs(logger: Logger): void {
 /** The operation types of every flag; throws a CliError for a wrong or repeated one. */
 async function readOperations(options: ServeOptions): Promise<readonly OperationDefinition[]> {
   const operations = options.execCommands.map(parseExecOption);
-  for (const file of options.operationFiles) operations.push(...(await loadOperationsFile(file)));
+  for (const [index, file] of options.operationFiles.entries()) {
+    // Those of the configuration file come first (withConfig).
+    const place = options.config?.operationPlaces?.[index];
+    operations.push(...(await loadOperationsFile(file, place && `${place}:`)));
+  }
   const types = new Set<string>();
   for (const operation of operations) {
     policyOf(operation);

@@ -3,7 +3,7 @@
 import type { Clock, Instant } from "../base/clock.ts";
 import { makeId } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
-import { RpcError } from "../base/rpc-error.ts";
+import { type FieldViolation, RpcError } from "../base/rpc-error.ts";
 import type { Command, CommandOutcome, OpenSessionCommand, Verdict } from "./commands.ts";
 import { Committer } from "./committer.ts";
 import { keyText } from "./decision.ts";
@@ -58,6 +58,13 @@ export interface CancelCall {
   includeDeleted?: boolean;
 }
 
+/** A JSON object, as handlers and checks take it. */
+export type StartInput = { [key: string]: StartInputValue };
+export type StartInputValue = null | boolean | number | string | StartInputValue[] | StartInput;
+
+/** What is wrong with the input of a start; an empty list for nothing. */
+export type StartCheck = (input: StartInput) => readonly FieldViolation[];
+
 /** Keeps operations, durably, and moves them along. One per server process. */
 export class Engine {
   readonly clock: Clock;
@@ -65,6 +72,7 @@ export class Engine {
   readonly #committer: Committer;
   readonly #waiters = new Waiters();
   readonly #policies = new Map<string, OperationPolicy>();
+  readonly #startChecks = new Map<string, StartCheck>();
   readonly #sessions = new Map<string, Session>();
   readonly #timers: TimerKeeper;
   readonly #pruner: RetentionPruner;
@@ -94,9 +102,19 @@ export class Engine {
     this.#pruner.start();
   }
 
-  /** Declares an operation type; its policy is stored with each operation that starts. */
-  registerType(type: string, policy: OperationPolicy): void {
+  /**
+   * Declares an operation type; its policy is stored with each operation that starts. The check is not: it is code of this
+   * process, for the services to ask before they call `start`, which does not ask it.
+   */
+  registerType(type: string, policy: OperationPolicy, check?: StartCheck): void {
     this.#policies.set(type, policy);
+    if (check === undefined) this.#startChecks.delete(type);
+    else this.#startChecks.set(type, check);
+  }
+
+  /** The check that a type was registered with, if it was with one. */
+  startCheck(type: string): StartCheck | undefined {
+    return this.#startChecks.get(type);
   }
 
   /** The declared operation types, sorted. */

@@ -118,3 +118,22 @@ test("an error shows at most 512 characters of a name", () => {
     (error: Error) => error.message.length < 700,
   );
 });
+
+test("an error shows the form of the names where the service's operations live", () => {
+  for (const [parents, form] of [
+    [undefined, "[{parent}/]operations"],
+    [["**"], "[{parent}/]operations"],
+    [[""], "operations"],
+    [["projects/*/locations/*"], "projects/*/locations/*/operations"],
+    [["", "projects/*"], "operations or projects/*/operations"],
+  ] as const) {
+    const id = form.replaceAll("operations", "operations/{id}");
+    assert.throws(() => operationNameOf("A!", parents), {
+      message: `operation name A! is not of the form ${id}`,
+      fieldViolations: [{ field: "name", description: `is not of the form ${id}` }],
+    });
+    assert.throws(() => listParentOf("A!", parents), {
+      message: `operation name A! is not of the form ${form}`,
+    });
+  }
+});

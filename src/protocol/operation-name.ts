@@ -9,8 +9,8 @@ export interface OperationName {
   id: string;
 }
 
-/** The form of a name, as errors and docs show it. */
-export const OPERATION_NAME_PATTERN = "[{parent}/]operations/{id}";
+/** Where operations live unless their service says it (ServiceDeclaration.parents): anywhere. */
+const ANYWHERE: readonly string[] = ["**"];
 
 const NAME_LENGTH_MAX = 512;
 const SEGMENT_LENGTH_MAX = 63;
@@ -29,10 +29,10 @@ export function parseOperationName(name: string): OperationName | null {
   return parent !== null && isOperationId(id) ? { parent, id } : null;
 }
 
-/** `parseOperationName`, throwing INVALID_NAME. */
-export function operationNameOf(name: string): OperationName {
+/** `parseOperationName`, throwing INVALID_NAME; `parents` are for its message alone, which shows the service's own form. */
+export function operationNameOf(name: string, parents: readonly string[] = ANYWHERE): OperationName {
   const parsed = parseOperationName(name);
-  if (!parsed) throw invalidName("name", name, OPERATION_NAME_PATTERN);
+  if (!parsed) throw invalidName("name", name, formBelow(parents, "operations/{id}"));
   return parsed;
 }
 
@@ -43,11 +43,12 @@ export function formatOperationName({ parent, id }: OperationName): string {
 
 /**
  * The parent that ListOperations.name means: "" and `operations` are the root; `projects/p/locations/l` and
- * `projects/p/locations/l/operations` are that parent. Throws INVALID_NAME for anything else.
+ * `projects/p/locations/l/operations` are that parent. Throws INVALID_NAME for anything else, with
+ * the form that `parents` give it.
  */
-export function listParentOf(name: string): string {
+export function listParentOf(name: string, parents: readonly string[] = ANYWHERE): string {
   const parent = isOperationParent(name) ? name : parentOfCollection(name);
-  if (parent === null) throw invalidName("name", name, "[{parent}/]operations");
+  if (parent === null) throw invalidName("name", name, formBelow(parents, COLLECTION));
   return parent;
 }
 
@@ -98,6 +99,15 @@ function isSegment(segment: string): boolean {
       return false;
   }
   return true;
+}
+
+/** `operations/{id}` below each of the parents, as an error message shows it. */
+function formBelow(parents: readonly string[], child: string): string {
+  const forms = parents.map((parent) => {
+    if (parent === "**") return `[{parent}/]${child}`;
+    return parent === "" ? child : `${parent}/${child}`;
+  });
+  return forms.join(" or ");
 }
 
 function invalidName(field: string, name: string, pattern: string): RpcError {

@@ -19,6 +19,7 @@ import { GrpcCall } from "./grpc-call.ts";
 import { toServiceError } from "./grpc-errors.ts";
 import { runStream } from "./grpc-stream.ts";
 import type { Guard } from "./guard.ts";
+import { explainWithoutGrpc } from "./http2-without-grpc.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { keepRepeatedCredentials } from "./repeated-credentials.ts";
 import type { ServiceRouter } from "./service-router.ts";
@@ -61,6 +62,7 @@ export class GrpcListener {
     for (const [name, find] of options.router.grpcMethods()) this.#serve(name, find, options.pipeline);
     for (const stream of options.streams) this.#serveStream(stream, options.admit);
     this.#refuseUnknown();
+    explainWithoutGrpc(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     keepRepeatedCredentials(this.#server);
   }

@@ -1,5 +1,5 @@
 // Runs a streaming method on a grpc-js stream. A server stream is served as a two-way one: on the wire they are alike.
-import { toBinary } from "@bufbuild/protobuf";
+import { type Message, toBinary } from "@bufbuild/protobuf";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { RpcError } from "../base/rpc-error.ts";
 import { decodeRequest } from "../protocol/binary-request.ts";
@@ -17,15 +17,13 @@ export function runStream(method: StreamMethod, call: ServerDuplexStream<Buffer,
     if (error) call.emit("error", toServiceError(error, undefined));
     else call.end();
   };
-  const requests = method.open({
-    send: (response) => {
-      if (isOver) return;
-      const bytes = toBinary(output, response);
-      // A client that does not read is not read from either, so nothing piles up.
-      if (!call.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))) call.pause();
-    },
-    end,
-  });
+  const send = (response: Message): void => {
+    if (isOver) return;
+    const bytes = toBinary(output, response);
+    // A client that does not read is not read from either, so nothing piles up.
+    if (!call.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))) call.pause();
+  };
+  const requests = method.open({ send, end }, call.getHost());
   call.on("drain", () => call.resume());
   call.on("data", (bytes: Buffer) => {
     if (isOver) return;

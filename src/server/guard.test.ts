@@ -18,9 +18,17 @@ const authorities: readonly [string, boolean][] = [
   ["127.0.0.1.nip.io", false],
   ["127.0.0.1.nip.io:8080", false],
   ["evil.example", false],
-  // A browser resolves *.localhost to loopback too, and nobody here uses it.
-  ["foo.localhost", false],
-  ["localhost.", false],
+  // RFC 6761, 6.3: names below localhost are loopback, too.
+  ["foo.localhost", true],
+  ["a.b-c.LOCALHOST:8080", true],
+  ["localhost.", true],
+  ["foo.localhost.:8080", true],
+  ["localhost..", false],
+  [".localhost", false],
+  ["a..localhost", false],
+  ["foo.localhost.evil.example", false],
+  ["evillocalhost", false],
+  ["evil.example/.localhost", false],
   ["localhost:8080:8080", false],
   ["localhost:", false],
   ["localhost:x", false],
@@ -59,8 +67,11 @@ const byHost: readonly Row[] = [
   ["a name below a service's host", { host: "a.vault.googleapis.com" }, "HOST_REFUSED"],
   ["a name that ends like a service's host", { host: "evilvault.googleapis.com" }, "HOST_REFUSED"],
   ["a service's host with a wrong port", { host: "vault.googleapis.com:x" }, "HOST_REFUSED"],
-  ["a service's host with a dot after it", { host: "vault.googleapis.com." }, "HOST_REFUSED"],
-  ["a *.localhost name that nobody declared", { host: "vault.localhost:8080" }, "HOST_REFUSED"],
+  ["a service's host with the root's dot", { host: "vault.googleapis.com." }, null],
+  ["a service's host with the root's dot and a port", { host: "vault.googleapis.com.:80" }, null],
+  ["a service's host with two dots", { host: "vault.googleapis.com.." }, "HOST_REFUSED"],
+  ["an empty host", { host: "" }, "HOST_REFUSED"],
+  ["a *.localhost name that nobody declared", { host: "vault.localhost:8080" }, null],
 ];
 
 /** Browsers: the same with and without identity. */
@@ -130,6 +141,15 @@ for (const [who, call, refusal] of byPage) {
 test("a *.localhost name that is declared is let in", () => {
   const guard = createGuard({ allowedHosts: ["vault.localhost"], requireLoopback: true });
   guard.check({ host: "vault.localhost:8080", origin: undefined, secFetchSite: undefined });
+});
+
+test("a host that is missing is told as such", () => {
+  const guard = createGuard({ allowedHosts, requireLoopback: true });
+  for (const missing of [undefined, ""]) {
+    assert.throws(() => guard.check({ host: missing, origin: undefined, secFetchSite: undefined }), {
+      message: /^host \(none\) is refused: /,
+    });
+  }
 });
 
 test("with identity, a page without a host to compare is refused", () => {

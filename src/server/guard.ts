@@ -30,10 +30,13 @@ export interface GuardOptions {
 
 const PORT = /^(?::\d{1,5})?$/;
 
-/** True for `localhost`, an address in 127.0.0.0/8 or `[::1]`, each with or without a port. */
+/** `localhost` and what is below it (RFC 6761, 6.3: never anything but loopback), maybe with the root's dot. */
+const LOCALHOST = /^(?:[a-z0-9_-]+\.)*localhost\.?(?::\d{1,5})?$/;
+
+/** True for `localhost`, a name below it, an address in 127.0.0.0/8 or `[::1]`, each with or without a port. */
 export function isLoopbackAuthority(authority: string): boolean {
   const text = authority.toLowerCase();
-  if (text.startsWith("localhost")) return PORT.test(text.slice("localhost".length));
+  if (LOCALHOST.test(text)) return true;
   if (text.startsWith("[::1]")) return PORT.test(text.slice("[::1]".length));
   if (!text.startsWith("127.")) return false;
   const colon = text.indexOf(":");
@@ -41,9 +44,9 @@ export function isLoopbackAuthority(authority: string): boolean {
   return isIPv4(address) && PORT.test(text.slice(address.length));
 }
 
-/** `name` of `name` and `name:port`, in lower case; undefined for anything else. */
+/** `name` of `name`, `name.` and `name:port`, in lower case; undefined for anything else. */
 function namePart(authority: string): string | undefined {
-  return /^([^:]+)(?::\d{1,5})?$/.exec(authority)?.[1]?.toLowerCase();
+  return /^([^:]+?)\.?(?::\d{1,5})?$/.exec(authority)?.[1]?.toLowerCase();
 }
 
 /** Browsers leave out the scheme's own port in Origin; a client may write it in Host. */
@@ -89,7 +92,8 @@ export function createGuard({ allowedHosts, requireLoopback }: GuardOptions): Gu
   return {
     check({ host, origin, secFetchSite, secPurpose, isTls }: GuardedCall): void {
       if (requireLoopback && (host === undefined || host !== lastGoodHost)) {
-        if (host === undefined || !isAllowed(host)) throw new RpcError("HOST_REFUSED", { host: host ?? "" });
+        if (host === undefined || !isAllowed(host))
+          throw new RpcError("HOST_REFUSED", { host: host || "(none)" });
         lastGoodHost = host;
       }
       const own = origin === undefined || host === undefined ? undefined : originOf(host, isTls === true);

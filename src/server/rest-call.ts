@@ -1,11 +1,12 @@
 // A REST call: how the pipeline reads and answers it through fastify.
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { RpcError } from "../base/rpc-error.ts";
+import type { RpcError } from "../base/rpc-error.ts";
 import { checkReach } from "../services/access.ts";
 import { shapeResponse } from "../transcoding/response-shaping.ts";
 import type { SystemParameters } from "../transcoding/system-parameters.ts";
 import type { Transcoder, TranscoderMatch } from "../transcoding/transcoder.ts";
 import type { BoundMethod } from "./bound-method.ts";
+import { checkContentType, decodeBody } from "./rest-body.ts";
 import { replyTo } from "./rest-errors.ts";
 import { ServerCall } from "./server-call.ts";
 
@@ -17,10 +18,12 @@ export interface RestCallParts {
   match: TranscoderMatch<BoundMethod>;
   request: FastifyRequest;
   reply: FastifyReply;
+  /** The limit of a body that is inflated. */
+  bodyBytesMax: number;
 }
 
 /** The body of a request, as our own body parser leaves it. */
-export function bodyOf(request: FastifyRequest): Uint8Array {
+function bodyOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : NO_BODY;
 }
 
@@ -67,10 +70,9 @@ export class RestCall extends ServerCall {
   }
 
   invoke(): unknown {
-    const { transcoder, match, request } = this.#parts;
+    const { transcoder, match } = this.#parts;
     this.#checkReach();
-    checkContentType(request);
-    const transcoded = transcoder.transcode(match, bodyOf(request));
+    const transcoded = transcoder.transcode(match, this.#readBody());
     this.#system = transcoded.system;
     return this.method.service.invoke(transcoded.request, this);
   }
@@ -84,6 +86,14 @@ export class RestCall extends ServerCall {
     const resource = captures[index];
     if (resource === undefined) return;
     checkReach(this, kind, kind === "list" ? resource.replace(/\/operations$/, "") : resource);
+  }
+
+  #readBody(): Uint8Array {
+    const { request, bodyBytesMax } = this.#parts;
+    const body = bodyOf(request);
+    if (body.length === 0) return body;
+    checkContentType(request.headers);
+    return decodeBody(body, request.headers, bodyBytesMax);
   }
 
   onCallerGone(callback: () => void): void {
@@ -117,15 +127,5 @@ export class RestCall extends ServerCall {
   fail(error: RpcError): void {
     const { httpStatus, headers, body } = replyTo(error, this.method.declaration.dialect, this.requestId);
     this.#parts.reply.code(httpStatus).headers(headers).send(body);
-  }
-}
-
-/** Every body is JSON, and says so: a page of another site cannot send that without asking first. */
-function checkContentType(request: FastifyRequest): void {
-  if (bodyOf(request).length === 0) return;
-  const contentType = request.headers["content-type"] ?? "";
-  const mediaType = contentType.split(";", 1)[0]?.trim().toLowerCase();
-  if (mediaType !== "application/json") {
-    throw new RpcError("CONTENT_TYPE_REFUSED", { contentType: contentType || "none" });
   }
 }

@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { RpcError } from "../base/rpc-error.ts";
 import type { Dialect } from "../services/service-declaration.ts";
-import { bareErrorReply, type ErrorReply, errorReply } from "../transcoding/error-body.ts";
+import { bareErrorReply, type ErrorReply, errorReply, REQUEST_BODY } from "../transcoding/error-body.ts";
 
 /** Headers of every reply. */
 export const commonHeaders: Readonly<Record<string, string>> = {
@@ -38,8 +38,7 @@ export function readThrown(
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE": {
       const size = `more than ${limit}`;
-      const error = new RpcError("PAYLOAD_TOO_LARGE", { field: "the request body", size, limit });
-      return { error, httpStatus: 413 };
+      return { error: new RpcError("PAYLOAD_TOO_LARGE", { field: REQUEST_BODY, size, limit }) };
     }
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return { error: new RpcError("CONTENT_TYPE_REFUSED", { contentType: request.contentType ?? "none" }) };

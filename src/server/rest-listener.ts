@@ -7,6 +7,7 @@ import type { Logger } from "../base/logger.ts";
 import { RpcError } from "../base/rpc-error.ts";
 import type { HealthService } from "../services/health/health-service.ts";
 import { effectiveHttpMethod } from "../transcoding/method-override.ts";
+import { resolveAbsoluteTarget } from "./absolute-target.ts";
 import type { ServerLimits } from "./config.ts";
 import { DocumentRoutes, isDocumentTarget } from "./document-routes.ts";
 import { type Guard, purposeOf } from "./guard.ts";
@@ -100,6 +101,9 @@ export class RestListener {
     if (this.#isDraining) raw.shouldKeepAlive = false;
     reply.headers(commonHeaders).header("x-request-id", request.id);
     checkHostHeader(request.raw);
+    resolveAbsoluteTarget(request.raw, isTls(request));
+    // Old balancers probe with HTTP/1.0; browsers always send Host.
+    if (request.headers.host === undefined && isHealthTarget(request.originalUrl)) return;
     this.#guard.check({
       host: request.headers.host,
       origin: request.headers.origin,
@@ -112,7 +116,7 @@ export class RestListener {
   /** Answers a request whose body, if any, has arrived. */
   handle(request: FastifyRequest, reply: FastifyReply): void {
     const target = request.originalUrl;
-    if (target === "/healthz" || target === "/readyz") {
+    if (isHealthTarget(target)) {
       this.#answerHealth(target, request, reply);
       return;
     }
@@ -123,7 +127,8 @@ export class RestListener {
     const httpMethod = effectiveHttpMethod(request.method, headerOf(request, "x-http-method-override"));
     const transcoder = this.#router.transcoder(request.headers.host);
     const match = transcoder.match(httpMethod, target);
-    this.#pipeline.run(new RestCall({ transcoder, match, request, reply }));
+    const bodyBytesMax = this.#limits.restBodyBytesMax;
+    this.#pipeline.run(new RestCall({ transcoder, match, request, reply, bodyBytesMax }));
   }
 
   /** Answers what was thrown before a call was made of the request. */
@@ -171,6 +176,10 @@ export class RestListener {
     this.#inFlight.delete(response);
     if (this.#inFlight.size === 0) this.#onIdle?.();
   }
+}
+
+function isHealthTarget(target: string | undefined): target is "/healthz" | "/readyz" {
+  return target === "/healthz" || target === "/readyz";
 }
 
 /** For what is only read. */

@@ -29,6 +29,11 @@ export abstract class ServerCall implements CallContext {
     return this.method.declaration.id;
   }
 
+  /** For the form of names in errors. */
+  get parents(): readonly string[] {
+    return this.method.declaration.parents;
+  }
+
   abstract get requestId(): string;
   abstract get authority(): string | undefined;
 

@@ -95,11 +95,15 @@ export function createServer(options: ServerOptions): BelayServer {
     createApiEndpointService((context) => yandexEndpoints(declarations, context.authority)),
   ]);
   const health = new HealthService([...describedBy(catalog)].map((desc) => desc.typeName));
-  const infrastructure = withReflection([health.definition()], catalog);
-  const services = bindServices(catalog, infrastructure);
+  const healthService = health.definition();
+  const services = bindServices(catalog, [healthService]);
   const inFlight = new Limits(limits);
   const parts = {
-    streams: infrastructure.flatMap((service): readonly StreamMethod[] => service.streams),
+    // Reflection tells of each port, and of each host, what it serves.
+    streamsOf: (router: ServiceRouter): readonly StreamMethod[] =>
+      [healthService, ...createReflectionServices((authority) => router.describedAt(authority))].flatMap(
+        ({ streams }) => streams,
+      ),
     health,
     hasIdentity: identity.isConfigured,
     admit: (values: readonly string[]) => identity.authenticateHeader(values, "google"),
@@ -157,7 +161,9 @@ interface OpenPort {
 /** The main port first, then the services' own. */
 function openPorts(options: {
   services: readonly BoundService[];
-  parts: Omit<ListenerParts, "router">;
+  parts: Omit<ListenerParts, "router" | "streams"> & {
+    streamsOf(router: ServiceRouter): readonly StreamMethod[];
+  };
   host: string;
   port: number;
   tls: ServerTls | undefined;
@@ -169,7 +175,7 @@ function openPorts(options: {
     const router = new ServiceRouter({ services, ...(only !== null && { only }) });
     const listener = new ServerPort(
       { host, port, connectionsMax, peekTimeoutMs, tls, logger },
-      { ...parts, router },
+      { ...parts, router, streams: parts.streamsOf(router) },
     );
     return { only, port: listener };
   };
@@ -208,13 +214,4 @@ function bindServices(
 
 function describedBy(catalog: readonly CatalogEntry[]): Set<DescService> {
   return new Set(catalog.flatMap(({ definitions }) => definitions.map(({ desc }) => desc)));
-}
-
-/** Reflection describes everything that is served, itself too. */
-function withReflection(
-  infrastructure: readonly StreamingServiceDefinition[],
-  catalog: readonly CatalogEntry[],
-): StreamingServiceDefinition[] {
-  const described = [...describedBy(catalog), ...infrastructure.map((service) => service.desc)];
-  return [...infrastructure, ...createReflectionServices(described)];
 }

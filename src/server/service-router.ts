@@ -2,6 +2,7 @@
 // Host or `:authority` tells services of the same paths apart (design, section 4). A call to no declared name is for
 // the service `default`, and for what only one other service has.
 
+import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import { createTranscoder, type Transcoder } from "../transcoding/transcoder.ts";
 import type { BoundMethod } from "./bound-method.ts";
@@ -29,6 +30,7 @@ export class ServiceRouter {
   readonly #byHost = new Map<string, BoundService>();
   readonly #remembered = new Map<string, BoundService | undefined>();
   readonly #transcoders = new Map<BoundService | undefined, Transcoder<BoundMethod>>();
+  readonly #described = new Map<BoundService | undefined, readonly DescService[]>();
 
   constructor({ services, only }: ServiceRouterOptions) {
     this.#services = services;
@@ -100,11 +102,27 @@ export class ServiceRouter {
     return transcoder;
   }
 
+  /** The protobuf services that are served under an authority; for the same ones always the same array. */
+  describedAt(authority: string | undefined): readonly DescService[] {
+    const service = this.named(authority);
+    let described = this.#described.get(service);
+    if (!described) {
+      described = descsOf(service ? [service] : this.#services);
+      this.#described.set(service, described);
+    }
+    return described;
+  }
+
   /** What REST serves under an authority. Among equal paths the last one wins, so the default service comes last. */
   methodsAt(authority: string | undefined): readonly BoundMethod[] {
     const service = this.named(authority);
     return service ? service.methods : this.#services.toReversed().flatMap(({ methods }) => methods);
   }
+}
+
+/** Each once, in the order of the services and of what they serve. */
+function descsOf(services: readonly BoundService[]): readonly DescService[] {
+  return [...new Set(services.flatMap(({ methods }) => methods.map(({ service }) => service.desc.parent)))];
 }
 
 /** The name in an authority, lower case, without port and final dot. */

@@ -23,18 +23,19 @@ export function reaches(principal: Principal, resource: string): boolean {
 /** Throws IAM_PERMISSION_DENIED unless the caller's grants reach the resource. It need not be well-formed. */
 export function checkReach(context: CallContext, kind: MethodKind, resource: string): void {
   if (reaches(context.principal, resource)) return;
-  throw new RpcError("IAM_PERMISSION_DENIED", { permission: `operations.${kind}`, resource });
+  const parameters = { permission: `operations.${kind}`, resource: resource || ROOT_GRANT };
+  throw new RpcError("IAM_PERMISSION_DENIED", parameters);
 }
 
 /** The key of an operation by the caller's name for it. Permission comes before form: throws IAM_PERMISSION_DENIED, then INVALID_NAME. */
 export function operationKeyOf(name: string, kind: MethodKind, context: CallContext): OperationKey {
   checkReach(context, kind, name);
-  operationNameOf(name);
+  operationNameOf(name, context.parents);
   return { service: context.service, tenant: context.principal.tenant, name };
 }
 
 /** The parent that a List names. Throws IAM_PERMISSION_DENIED, then INVALID_NAME. */
 export function reachableListParent(name: string, context: CallContext): string {
   checkReach(context, "list", name.replace(/\/operations$/, ""));
-  return listParentOf(name);
+  return listParentOf(name, context.parents);
 }

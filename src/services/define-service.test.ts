@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AutoMl } from "../protocol/gen/google/cloud/automl/v1beta1/service_pb.ts";
 import { Operations } from "../protocol/gen/google/longrunning/operations_pb.ts";
 import { Health } from "../protocol/gen/grpc/health/v1/health_pb.ts";
+import { VaultService } from "../protocol/gen/vault/v1/vault_service_pb.ts";
 import { baseTypeRegistry } from "../protocol/type-registry.ts";
 import { builtinServices } from "./builtin/builtin-services.ts";
-import { checkServices, defineService, defineServices, type ServiceSettings } from "./define-service.ts";
+import {
+  checkReachable,
+  checkServices,
+  defineService,
+  defineServices,
+  type ServiceSettings,
+} from "./define-service.ts";
 import { ServiceDeclarationError } from "./service-problem.ts";
 
 test("what a definition leaves out gets its defaults", () => {
@@ -96,7 +104,15 @@ const wrong: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ scopes: [] }, "scopes: [] is no table of scopes by get, list, wait, start, cancel, delete"],
   [
     { metadataType: "no.such.Message" },
+    'metadataType: "no.such.Message" is no message that is known, for the service has no descriptors; expected them, too',
+  ],
+  [
+    { metadataType: "no.such.Message", startServices: [AutoMl], parents: ["projects/*"] },
     `metadataType: "no.such.Message" is not in the service's descriptors`,
+  ],
+  [
+    { startServices: [VaultService], parents: ["matters/*"] },
+    'parents: vault/v1/vault_service.proto: vault.v1.VaultService.CountArtifacts: vault.v1.CountArtifactsRequest has no field parent or name, and service reports takes operations only under matters/*; expected "" (the root) among its parents, too',
   ],
   [
     { types: ["Ocr"] },
@@ -206,6 +222,35 @@ test("the built-in services fit together, and have ids that no other one makes",
   assert.equal(new Set(builtinServices.map(({ idPrefix }) => idPrefix)).size, builtinServices.length);
 });
 
+const unreachable: readonly (readonly [string, Partial<ServiceSettings>, string | null])[] = [
+  ["the default's paths", {}, "its paths below /v1 are those of service default"],
+  [
+    "paths below a parent of the default",
+    { parents: ["a/*"] },
+    "its paths below /v1 are those of service default",
+  ],
+  ["no REST paths", { restPrefix: "/v9", restMethods: [] }, "it has no REST paths"],
+  ["the paths of yandex", { dialect: "yandex" }, "its paths below / are those of service yandex"],
+  ["a host", { hosts: ["x.example.com"] }, null],
+  ["a port", { ports: [0] }, null],
+  ["a prefix of its own", { restPrefix: "/v9" }, null],
+  ["other parents", { restPrefix: "/v1beta1", parents: ["projects/*"] }, null],
+];
+
+for (const [what, settings, problem] of unreachable) {
+  test(`a service that has ${what} ${problem === null ? "is reached" : "is not reached, and refused"}`, () => {
+    const services = [...builtinServices, defineService({ id: "reports", ...settings })];
+    if (problem === null) {
+      checkReachable(services);
+      return;
+    }
+    assert.throws(() => checkReachable(services), {
+      message: `services[5]: nobody could reach service reports: ${problem}; expected hosts, ports, or a restPrefix that no other service has`,
+    });
+    checkReachable(services, (id) => id === "reports");
+  });
+}
+
 test("start methods that do not fit their service are refused when it is defined", () => {
   const [, vault, , , yandex] = builtinServices;
   assert.throws(
@@ -213,7 +258,7 @@ test("start methods that do not fit their service are refused when it is defined
       defineService({ id: "v2", startServices: [...vault!.startServices], startTypes: { "a.B.C": "x.y" } }),
     {
       message:
-        "startServices: service v2: startTypes names a.B.C; expected one of vault.v1.VaultService.CountArtifacts",
+        "startTypes.a.B.C: service v2 has no start method a.B.C; expected one of vault.v1.VaultService.CountArtifacts",
     },
   );
   assert.throws(

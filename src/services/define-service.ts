@@ -2,6 +2,7 @@
 // between all services of one server. Both throw before anything is served; the rules of single fields are service-rules.ts's.
 import type { DescFile, DescService, Registry } from "@bufbuild/protobuf";
 import { baseTypeRegistry, createTypeRegistry } from "../protocol/type-registry.ts";
+import { startCallOf } from "./declared/start-call.ts";
 import { StartMethodError, startMethodsOf } from "./declared/start-methods.ts";
 import type { Dialect, ServiceDeclaration } from "./service-declaration.ts";
 import { type ProblemPath, ServiceDeclarationError, type ServiceProblem, shown } from "./service-problem.ts";
@@ -81,6 +82,34 @@ export function checkServices(services: readonly ServiceDeclaration[]): void {
   if (problems.length > 0) throw new ServiceDeclarationError(problems);
 }
 
+/**
+ * Throws a ServiceDeclarationError for a service whose operations nobody could reach: not the first one, without a host
+ * and a port, and with REST paths that are all those of a service before it. `isReached` says which ids have a port
+ * that their declaration does not tell.
+ */
+export function checkReachable(
+  services: readonly ServiceDeclaration[],
+  isReached: (id: string) => boolean = () => false,
+): void {
+  const problems = services.flatMap(({ id, hosts, ports, restPrefix, restMethods, parents }, index) => {
+    if (index === 0 || hosts.length > 0 || ports.length > 0 || isReached(id)) return [];
+    const path = ["services", index];
+    const expected = "expected hosts, ports, or a restPrefix that no other service has";
+    if (restMethods.length === 0) {
+      return [{ path, problem: `nobody could reach service ${id}: it has no REST paths; ${expected}` }];
+    }
+    const other = services.slice(0, index).find((before) => {
+      const covers = (parent: string): boolean =>
+        before.parents.includes("**") || before.parents.includes(parent);
+      return before.restPrefix === restPrefix && parents.every(covers);
+    });
+    if (other === undefined) return [];
+    const problem = `nobody could reach service ${id}: its paths below ${restPrefix || "/"} are those of service ${other.id}; ${expected}`;
+    return [{ path, problem }];
+  });
+  if (problems.length > 0) throw new ServiceDeclarationError(problems);
+}
+
 function defaultsOf(settings: ServiceSettings): Omit<ServiceDeclaration, "id"> {
   const dialect: Dialect = settings.dialect ?? "google";
   const isYandex = dialect === "yandex";
@@ -130,10 +159,13 @@ function conflicts(declaration: ServiceDeclaration): ServiceProblem[] {
   if (parents.includes("**") && parents.length > 1)
     refuse(["parents"], '"**" takes any parent and stands alone');
   if (metadataType !== null && registry.getMessage(metadataType) === undefined) {
-    refuse(["metadataType"], `${shown(metadataType)} is not in the service's descriptors`);
+    const isDescribed = declaration.registry !== baseTypeRegistry;
+    const where = isDescribed
+      ? "is not in the service's descriptors"
+      : "is no message that is known, for the service has no descriptors; expected them, too";
+    refuse(["metadataType"], `${shown(metadataType)} ${where}`);
   }
-  const startProblem = problemOfStartMethods(declaration);
-  if (startProblem !== undefined) refuse(["startServices"], startProblem);
+  problems.push(...problemsOfStartMethods(declaration));
   if (dialect === "yandex") {
     if (parents.some((parent) => parent !== "")) {
       refuse(["parents"], 'the dialect yandex has ids without a parent; expected [""]');
@@ -153,16 +185,23 @@ function conflicts(declaration: ServiceDeclaration): ServiceProblem[] {
 }
 
 /** What keeps the annotated methods of the start services from starting operations here. */
-function problemOfStartMethods(declaration: ServiceDeclaration): string | undefined {
+function problemsOfStartMethods(declaration: ServiceDeclaration): ServiceProblem[] {
+  const path: ProblemPath = ["startServices"];
   const names = declaration.startServices.map(({ typeName }) => typeName);
   const repeated = names.find((name, index) => names.indexOf(name) < index);
-  if (repeated !== undefined) return `${repeated} is given twice`;
+  if (repeated !== undefined) return [{ path, problem: `${repeated} is given twice` }];
   try {
     const methods = startMethodsOf(declaration);
     const idle = names.find((name) => !methods.some(({ desc }) => desc.parent.typeName === name));
-    return idle && `${idle} has no method with an operation annotation; expected at least one`;
+    if (idle !== undefined) {
+      const problem = `${idle} has no method with an operation annotation; expected at least one`;
+      return [{ path, problem }];
+    }
+    // What is wrong with how their calls are read is found here, where it has a place, and not when a server is made.
+    for (const method of methods) startCallOf(method, declaration, new Set());
+    return [];
   } catch (error) {
-    if (error instanceof StartMethodError) return error.message;
+    if (error instanceof StartMethodError) return [{ path: error.path, problem: error.message }];
     throw error;
   }
 }

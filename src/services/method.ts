@@ -24,6 +24,8 @@ export interface CallContext {
   readonly principal: Principal;
   /** The service (set of operation types) that the host and path address, for instance `default`. */
   readonly service: string;
+  /** Where the operations of that service live (ServiceDeclaration.parents); absent: anywhere. */
+  readonly parents?: readonly string[];
   readonly transport: "grpc" | "rest";
   /** The name by which the caller reached the server: the Host header or `:authority`, with its port if it has one. */
   readonly authority: string | undefined;

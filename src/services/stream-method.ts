@@ -23,7 +23,8 @@ export interface StreamMethod<Request extends Message = Message, Response extend
   readonly desc: DescMethod;
   /** Anybody may call it, without a credential. */
   readonly isPublic?: boolean;
-  open(responses: ResponseStream<Response>): RequestStream<Request>;
+  /** `authority` is the host that the call names, with or without a port. */
+  open(responses: ResponseStream<Response>, authority: string | undefined): RequestStream<Request>;
 }
 
 /** A service that has streaming methods beside the unary ones. */

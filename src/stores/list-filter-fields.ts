@@ -31,7 +31,8 @@ export type FilterNode =
 
 /** INVALID_FILTER at a column, from 1. */
 export function invalidFilter(column: number, problem: string): RpcError {
-  return new RpcError("INVALID_FILTER", { column, problem });
+  const fieldViolations = [{ field: "filter", description: problem }];
+  return new RpcError("INVALID_FILTER", { column, problem }, { fieldViolations });
 }
 
 export interface Restriction {

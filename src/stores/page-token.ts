@@ -81,7 +81,8 @@ export function openPageToken(
 }
 
 function invalid(problem: string): RpcError {
-  return new RpcError("INVALID_PAGE_TOKEN", { problem });
+  const fieldViolations = [{ field: "page_token", description: problem }];
+  return new RpcError("INVALID_PAGE_TOKEN", { problem }, { fieldViolations });
 }
 
 const changed = "it was changed, or belongs to another request";

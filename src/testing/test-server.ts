@@ -72,7 +72,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const store = await SqliteStore.open(join(folder, "data"), { onFatal: (line) => logger.fatal(line) });
   const engine = new Engine({ store, logger });
   for (const definition of [...operations, ...parked])
-    engine.registerType(definition.type, policyOf(definition));
+    engine.registerType(definition.type, policyOf(definition), definition.check);
   engine.startMaintenance();
   const worker = createWorker({
     connection: createInProcessConnection(engine, createPayloadCodec(services ?? [])),

@@ -47,7 +47,7 @@ const bad: readonly [body: string, field: string, problem: string | RegExp][] = 
   ['"x"', "", "it is a string, not an object"],
   ["null", "", "it is null, not an object"],
   ["1", "", "it is a number, not an object"],
-  [" ", "", /Unexpected end of JSON input/],
+  [" ", "", /nothing but white space/],
   ["{", "", /in JSON at position 1/],
   ["{}x", "", /after JSON at position 2/],
   ["{'a':1}", "", /in JSON at position 1/],

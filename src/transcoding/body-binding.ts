@@ -16,32 +16,29 @@ export const BODY_DEPTH_MAX: number = payloadLimits.depthMax + 1;
 
 /**
  * Merges a body into a request, by the rule: the whole body or one field. An empty body is an empty message.
- * Answers the JSON in the place of the request message (`{"book": body}` for a rule that names `book`), so
- * that the path can be compared with it. Throws INVALID_JSON (with BadRequest) for bytes that are no UTF-8 or
+ * Throws INVALID_JSON (with BadRequest) for bytes that are no UTF-8 or
  * JSON, for anything but an object, unknown names, wrong values, a key given twice, numbers that JSON would
  * change, and a body that the rule does not take; PAYLOAD_TOO_DEEP beyond 101 levels, before anything is
  * built.
  */
-export function bindBody(desc: DescMessage, message: Message, rule: BodyRule, body: Uint8Array): JsonObject {
+export function bindBody(desc: DescMessage, message: Message, rule: BodyRule, body: Uint8Array): void {
   if (rule.kind === "none") {
     if (!isBlank(body)) throw invalidJson("this method takes no body");
-    return {};
+    return;
   }
-  if (body.length === 0 && rule.kind === "all") return {};
+  if (body.length === 0 && rule.kind === "all") return;
   const json = body.length === 0 ? null : parseBody(body);
   if (rule.kind === "all") {
     if (!isObject(json)) throw notAnObject(json);
     mergeObject(desc, message, json);
-    return json;
+    return;
   }
   const { field } = rule;
-  if (body.length === 0 && field.fieldKind !== "message") return {};
+  if (body.length === 0 && field.fieldKind !== "message") return;
   const value = body.length === 0 ? {} : json;
   const isPlainMessage = field.fieldKind === "message" && !isScalarForm(field.message);
   if (value === null || (isPlainMessage && !isObject(value))) throw notAnObject(value);
-  const whole = Object.fromEntries([[field.jsonName, value]]) as JsonObject;
-  mergeObject(desc, message, whole);
-  return whole;
+  mergeObject(desc, message, Object.fromEntries([[field.jsonName, value]]) as JsonObject);
 }
 
 /** Well-known types whose JSON is a string, a number or a list. */
@@ -74,6 +71,7 @@ function parseBody(body: Uint8Array): JsonValue {
   } catch {
     throw invalidJson("it is no UTF-8");
   }
+  if (text.trim() === "") throw invalidJson("it is nothing but white space");
   if (jsonTextDepthExceeds(text, BODY_DEPTH_MAX)) {
     throw new RpcError("PAYLOAD_TOO_DEEP", { field: "body", limit: payloadLimits.depthMax });
   }

@@ -33,13 +33,32 @@ test("all 17 codes have the HTTP status of code.proto", () => {
   assert.equal(Object.keys(httpStatuses).length, 17);
 });
 
-test("every reason has the status of its code, but 405 and 415", () => {
+test("every reason has the status of its code, but 405, 413 and 415", () => {
   for (const reason of Object.keys(errorReasons) as ErrorReason[]) {
-    const special = { METHOD_NOT_ALLOWED: 405, CONTENT_TYPE_REFUSED: 415 }[reason as string];
+    const special = {
+      METHOD_NOT_ALLOWED: 405,
+      CONTENT_TYPE_REFUSED: 415,
+      ENCODING_REFUSED: 415,
+      HTTP2_WITHOUT_GRPC: 415,
+    }[reason as string];
     const error = new RpcError(reason);
     assert.equal(httpStatusOfError(error), special ?? httpStatusOf(error.code), reason);
     assert.equal(errorReply(error).httpStatus, httpStatusOfError(error));
   }
+});
+
+test("a whole body that is too large is 413, a field that is too large 400", () => {
+  for (const [field, status] of [
+    ["the request body", 413],
+    ["payload", 400],
+  ] as const) {
+    assert.equal(httpStatusOfError(new RpcError("PAYLOAD_TOO_LARGE", { field, size: 2, limit: 1 })), status);
+  }
+});
+
+test("an encoding that is refused is answered with those that are not", () => {
+  const { headers } = errorReply(new RpcError("ENCODING_REFUSED", { encoding: "br" }));
+  assert.equal(headers["accept-encoding"], "gzip, deflate, identity");
 });
 
 test("the body is AIP-193's: the HTTP status as code, the code's name as status, ErrorInfo first", () => {

@@ -12,14 +12,26 @@ export interface ErrorReply {
   body: string;
 }
 
+/** The `field` of a PAYLOAD_TOO_LARGE whose whole HTTP body is too large. */
+export const REQUEST_BODY = "the request body";
+
 /**
- * The HTTP status of an error: that of its code (google/rpc/code.proto), but 405 and 415 where HTTP has its
+ * The HTTP status of an error: that of its code (google/rpc/code.proto), but 405, 413 and 415 where HTTP has its
  * own word.
  */
 export function httpStatusOfError(error: RpcError): number {
-  if (error.reason === "METHOD_NOT_ALLOWED") return 405;
-  if (error.reason === "CONTENT_TYPE_REFUSED") return 415;
-  return httpStatusOf(error.code);
+  switch (error.reason) {
+    case "METHOD_NOT_ALLOWED":
+      return 405;
+    case "CONTENT_TYPE_REFUSED":
+    case "ENCODING_REFUSED":
+    case "HTTP2_WITHOUT_GRPC":
+      return 415;
+    case "PAYLOAD_TOO_LARGE":
+      return error.parameters["field"] === REQUEST_BODY ? 413 : httpStatusOf(error.code);
+    default:
+      return httpStatusOf(error.code);
+  }
 }
 
 /**
@@ -52,7 +64,7 @@ export function bareErrorReply(error: RpcError, requestId: string): ErrorReply {
 }
 
 /**
- * The headers of an error in either form: Allow on 405; WWW-Authenticate on 401, and on 403 for a missing scope;
+ * The headers of an error in either form: Allow on 405; Accept-Encoding on 415 for an encoding (RFC 9110, 15.5.16); WWW-Authenticate on 401, and on 403 for a missing scope;
  * Retry-After in whole seconds if a delay is given (gcloud reads it with int() and retries at once on a date).
  */
 function errorHeaders(error: RpcError): Record<string, string> {
@@ -61,6 +73,7 @@ function errorHeaders(error: RpcError): Record<string, string> {
     "cache-control": "no-store",
   };
   if (error.reason === "METHOD_NOT_ALLOWED") headers["allow"] = String(error.parameters["allowed"] ?? "");
+  if (error.reason === "ENCODING_REFUSED") headers["accept-encoding"] = "gzip, deflate, identity";
   const challenge = wwwAuthenticate(error);
   if (challenge !== undefined) headers["www-authenticate"] = challenge;
   if (error.retryDelayMs !== undefined) {

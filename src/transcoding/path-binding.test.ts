@@ -8,7 +8,7 @@ import { bindPath } from "./path-binding.ts";
 function bound(variables: Record<string, string>, body: JsonObject = {}): JsonObject {
   const message: Message = fromJson(AllKinds, body);
   const paths = Object.keys(variables).map((name) => resolveFieldPath(AllKinds, name)!);
-  bindPath(AllKinds, message, paths, Object.values(variables), body);
+  bindPath(AllKinds, message, paths, Object.values(variables));
   return toJson(AllKinds, message) as JsonObject;
 }
 
@@ -62,11 +62,24 @@ test("the body may repeat a variable's field with the same value", () => {
   assert.deepEqual(bound({ "inner.name": "a" }, { inner: null }), { inner: { name: "a" } });
 });
 
-test("another value in the body, null and the default included, is INVALID_FIELD", () => {
+test("null, and the default of a field without presence, leave it to the path", () => {
+  for (const [variables, body, whole] of [
+    [{ text: "a" }, { text: "" }, { text: "a" }],
+    [{ text: "a" }, { text: null }, { text: "a" }],
+    [{ int32_value: "5" }, { int32Value: 0 }, { int32Value: 5 }],
+    [{ bytes_value: "AQI" }, { bytesValue: "" }, { bytesValue: "AQI=" }],
+    [{ "inner.name": "a" }, { inner: { name: "" } }, { inner: { name: "a" } }],
+    [{ "inner.name": "a" }, { inner: { name: null } }, { inner: { name: "a" } }],
+    [{ left: "a" }, { left: null }, { left: "a" }],
+  ] as const) {
+    assert.deepEqual(bound(variables as Record<string, string>, body), whole);
+  }
+});
+
+test("another value in the body is INVALID_FIELD", () => {
   for (const [variables, body, field] of [
     [{ text: "a" }, { text: "b" }, "text"],
-    [{ text: "a" }, { text: "" }, "text"],
-    [{ text: "a" }, { text: null }, "text"],
+    [{ left: "a" }, { left: "" }, "left"],
     [{ int32_value: "5" }, { int32Value: 6 }, "int32_value"],
     [{ bytes_value: "AQI" }, { bytesValue: "AQ==" }, "bytes_value"],
     [{ "inner.name": "a" }, { inner: { name: "b" } }, "inner.name"],

@@ -78,14 +78,12 @@ test("system parameters are answered beside the request", () => {
   assert.equal(system.apiKey, "K");
 });
 
-test("CancelOperation takes nothing, {}, and its own name, and nothing else", () => {
+test("CancelOperation takes nothing, {}, its own name and an unset one, and nothing else", () => {
   const cancel = (body: string): JsonObject => request(google, "POST /v1/operations/a:cancel", body)[1];
-  for (const body of ["", "{}", " {}", '{"name":"operations/a"}'])
+  for (const body of ["", "{}", " {}", '{"name":"operations/a"}', '{"name":""}', '{"name":null}'])
     assert.deepEqual(cancel(body), { name: "operations/a" });
   for (const body of [
     '{"name":"operations/b"}',
-    '{"name":""}',
-    '{"name":null}',
     '{"name":1}',
     '{"name":["operations/a"]}',
     '{"reason":"x"}',

@@ -88,9 +88,9 @@ function transcode<T>(match: TranscoderMatch<T>, body: Uint8Array): TranscodedRe
   const { value, binding, captures } = match;
   const { input } = match.desc;
   const request: Message = create(input);
-  const json = bindBody(input, request, binding.body, body);
+  bindBody(input, request, binding.body, body);
   const system = match.query === "" ? defaultSystemParameters : bindQueryOf(match, request);
-  bindPath(input, request, binding.variables, captures, json);
+  bindPath(input, request, binding.variables, captures);
   return { value, request, system };
 }
 

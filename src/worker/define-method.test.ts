@@ -77,6 +77,26 @@ test("input that is no request of the method fails with INVALID_ARGUMENT", async
   });
 });
 
+test("a check takes the request message, and input that is none is a violation without it", () => {
+  const definition = defineMethod(
+    {
+      type: "automl.delete-model",
+      method: AutoMl.method.deleteModel,
+      response: EmptySchema,
+      check: ({ name }) => (name === "" ? [{ field: "name", description: "is required" }] : []),
+    },
+    async () => {},
+  );
+  assert.deepEqual(definition.check?.({}), [{ field: "name", description: "is required" }]);
+  assert.deepEqual(definition.check?.({ name: "a" }), []);
+  const [violation, ...more] = definition.check?.({ names: [] }) ?? [];
+  assert.deepEqual([violation?.field, more], ["", []]);
+  assert.match(
+    violation?.description ?? "",
+    /^the request is no google\.cloud\.automl\..*"names" is unknown/,
+  );
+});
+
 test("a response other than the annotation's is refused at the definition", () => {
   assert.throws(
     () =>

@@ -10,6 +10,7 @@ import {
   type MessageShape,
   type Registry,
 } from "@bufbuild/protobuf";
+import type { FieldViolation } from "../base/rpc-error.ts";
 import { StatusCode } from "../base/status-code.ts";
 import { messageToJson } from "../protocol/any.ts";
 import { operationAnnotationOf, resolveAnnotatedMessage } from "../protocol/operation-annotation.ts";
@@ -31,6 +32,11 @@ export interface MethodDefinition<Input extends DescMessage, Response extends De
   method: DescMethodUnary<Input, DescMessage>;
   /** What the method's annotation names as its response, for instance `ModelSchema`; `EmptySchema` where it names none. */
   response: Response;
+  /**
+   * What is wrong with a request, as `check` of defineOperation says; paths have the fields' proto names. A request that
+   * is not of the method's type does not come to it: that is a violation already.
+   */
+  check?: (request: MessageShape<Input>) => readonly FieldViolation[];
   /** Finds what an Any in these messages holds. Default: the well-known types and google.rpc. */
   registry?: Registry;
 }
@@ -58,9 +64,19 @@ export function defineMethod<Input extends DescMessage, Response extends DescMes
   definition: MethodDefinition<Input, Response>,
   handler: MethodHandler<Input, Response>,
 ): OperationDefinition {
-  const { method, response, registry = baseTypeRegistry, ...options } = definition;
+  const { method, response, registry = baseTypeRegistry, check, ...options } = definition;
   checkResponse(method, response);
-  return defineOperation(options, async (context, input) => {
+  const checkInput = (input: JsonObject): readonly FieldViolation[] => {
+    let request: MessageShape<Input>;
+    try {
+      request = readRequest(method.input, input, registry);
+    } catch (error) {
+      if (error instanceof RequestMismatch) return [{ field: "", description: error.message }];
+      throw error;
+    }
+    return check?.(request) ?? [];
+  };
+  return defineOperation({ ...options, check: checkInput }, async (context, input) => {
     const result = await handler(readRequest(method.input, input, registry), context);
     if (result === undefined) return undefined;
     return messageToJson(response, create(response, result), registry) as JsonObject;

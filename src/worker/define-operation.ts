@@ -1,6 +1,7 @@
 // defineOperation: one way to declare work, whether it runs inline, in a thread or as a process.
 import type { ResourceLimits } from "node:worker_threads";
 import type { OperationAborted } from "../base/abort-reasons.ts";
+import type { FieldViolation } from "../base/rpc-error.ts";
 import type { JsonObject } from "../protocol/worker-connection.ts";
 
 /** What a handler may do beside its work. */
@@ -52,13 +53,33 @@ export interface OperationOptions {
   onDelete?: "keep" | "cancel" | "refuse";
 }
 
-export interface InlineDefinition extends OperationOptions {
+/**
+ * Says what is wrong with an input, before anything is started: each violation has the path of its field (`""` for the
+ * input as a whole) and what is wrong with it; an empty list is none.
+ */
+export type StartCheck = (input: JsonObject) => readonly FieldViolation[];
+
+/** What a definition of any kind may have beside its timing. */
+export interface CheckedDefinition extends OperationOptions {
+  /**
+   * Called for every start of the type, after the caller's permission and before anything is stored, with what the
+   * handler would get. Violations refuse the call with INVALID_ARGUMENT (reason INVALID_FIELD), all of them in its
+   * BadRequest; an error that it throws is logged, and INTERNAL to the caller.
+   *
+   * It runs in the server's own process, and holds it up: it must be quick, answer at once (no promise), change nothing,
+   * and load nothing heavy. A worker that is not part of the server's process has no check there, so a handler checks its
+   * input, too: by calling the same function.
+   */
+  check?: StartCheck;
+}
+
+export interface InlineDefinition extends CheckedDefinition {
   type: string;
   kind?: "inline";
 }
 
 /** The handler is the export `handler` of a module that runs in its own worker thread; it is terminated after the grace. */
-export interface ThreadDefinition extends OperationOptions {
+export interface ThreadDefinition extends CheckedDefinition {
   type: string;
   kind: "thread";
   module: URL;
@@ -81,7 +102,7 @@ export interface ThreadDefinition extends OperationOptions {
  * code. When the command ends by itself, what it left in its group gets SIGTERM, and SIGKILL a second later.
  * A descendant that left the group and cleared its environment cannot be found if its parent is gone too.
  */
-export interface ProcessDefinition extends OperationOptions {
+export interface ProcessDefinition extends CheckedDefinition {
   type: string;
   kind: "process";
   /** Program and arguments, or a function of the payload that answers them. */
@@ -120,6 +141,9 @@ export function defineOperation(
     throw new TypeError(
       `operation type ${JSON.stringify(definition.type)} is not of the form word.word (at most 63 characters)`,
     );
+  }
+  if (definition.check !== undefined && typeof definition.check !== "function") {
+    throw new TypeError(`operation type ${definition.type}: check is no function`);
   }
   if (definition.kind === "thread" || definition.kind === "process") return definition;
   if (!handler) throw new TypeError(`operation type ${definition.type} has no handler`);

@@ -23,9 +23,11 @@ import { ProcessSupervisor } from "./supervisor/process-supervisor.ts";
 import { reapProcesses } from "./supervisor/reap-processes.ts";
 import { runThread } from "./thread-runner.ts";
 
+export type { FieldViolation } from "../base/rpc-error.ts";
 export type { JsonObject, JsonValue, WorkerConnection } from "../protocol/worker-connection.ts";
 export { defineMethod, type MethodDefinition, type MethodHandler } from "./define-method.ts";
 export {
+  type CheckedDefinition,
   defineOperation,
   type InlineDefinition,
   type InlineHandler,
@@ -35,6 +37,7 @@ export {
   type OperationOptions,
   type ProcessDefinition,
   RetryableError,
+  type StartCheck,
   type ThreadDefinition,
 } from "./define-operation.ts";
 export { type DefinedPolicy, policyOf } from "./operation-policy.ts";

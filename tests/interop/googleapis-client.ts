@@ -5,7 +5,7 @@
 export interface Operation {
   name: string;
   done?: boolean;
-  metadata?: { "@type": string; matterId?: string; startTime?: string };
+  metadata?: { "@type": string };
   error?: { code: number; message: string; details?: unknown[] };
   response?: { "@type": string; totalCount?: string };
 }

@@ -248,8 +248,8 @@ const order: readonly Mutant[] = [
     edits: [
       {
         file: ACCESS,
-        find: "  checkReach(context, kind, name);\n  operationNameOf(name);\n",
-        replace: "  operationNameOf(name);\n  checkReach(context, kind, name);\n",
+        find: "  checkReach(context, kind, name);\n  operationNameOf(name, context.parents);\n",
+        replace: "  operationNameOf(name, context.parents);\n  checkReach(context, kind, name);\n",
       },
     ],
     killers: [byAccess("permission comes before form")],

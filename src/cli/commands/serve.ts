@@ -53,7 +53,10 @@ export function defineServe(command: Command, hooks: CliHooks): void {
     const { config: named, operations, exec, servicePort = [], slots, ...rest } = flags;
     const { BELAY_OPERATIONS: listed = "" } = process.env;
     const operationFiles = operations ?? listed.split(delimiter).filter(Boolean);
-    const config = await readServeConfig(named);
+    const config = await readServeConfig(
+      named,
+      servicePort.map((flag) => flag.replace(/=.*$/s, "")),
+    );
     const isSet = (option: string): boolean =>
       !["default", undefined].includes(command.getOptionValueSource(option));
     const options = withConfig({ ...rest, slots, operationFiles, execCommands: exec ?? [] }, config, isSet);

@@ -53,7 +53,7 @@ export function defineTls(command: Command): void {
     .option("--json", "print JSON instead of a table");
   addExamples(command, ["belay tls", "belay tls --host vault.example --yandex --out ./belay-tls"]);
   command.action(async (flags: TlsFlags) => {
-    const config = await readServeConfig(flags.config);
+    const config = await readServeConfig(flags.config, null);
     const isDefault = command.getOptionValueSource("data") === "default";
     await makeCertificates({ ...flags, data: (isDefault && config?.data) || flags.data }, config);
   });

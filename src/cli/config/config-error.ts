@@ -17,15 +17,13 @@ export interface TextPosition {
   readonly column: number;
 }
 
-/** Its message is one line: the first problem, and how many more there are. `lines` has them all. */
+/** All problems of a file, in its order. Its message has one line for each of them, as `lines` has. */
 export class ConfigError extends CliError {
   override name = "ConfigError";
-  readonly lines: readonly string[];
+  override readonly lines: readonly string[];
 
   constructor(lines: readonly string[]) {
-    const [first = "the configuration is wrong"] = lines;
-    const more = lines.length - 1;
-    super(more > 0 ? `${first}; and ${more} more ${more === 1 ? "problem" : "problems"}` : first);
+    super(lines.join("\n") || "the configuration is wrong");
     this.lines = lines;
   }
 }

@@ -5,7 +5,12 @@ import type { DescService } from "@bufbuild/protobuf";
 import { operationAnnotationOf } from "../../protocol/operation-annotation.ts";
 import { createTypeRegistry } from "../../protocol/type-registry.ts";
 import { DescriptorImageError, readDescriptorImage } from "../../services/declared/descriptor-image.ts";
-import { checkServices, defineService, type ServiceSettings } from "../../services/define-service.ts";
+import {
+  checkReachable,
+  checkServices,
+  defineService,
+  type ServiceSettings,
+} from "../../services/define-service.ts";
 import type { ServiceDeclaration } from "../../services/service-declaration.ts";
 import { type ProblemPath, ServiceDeclarationError } from "../../services/service-problem.ts";
 import type { ConfigProblem } from "./config-error.ts";
@@ -16,11 +21,14 @@ export type ConfiguredServices =
   | { readonly services: readonly ServiceDeclaration[] }
   | { readonly problems: readonly ConfigProblem[] };
 
-/** `port` is the server's own. Entries come after the built-in services that they do not extend. */
+/**
+ * `port` is the server's own, `withPorts` the ids that the command line gives ports to, null if that is not asked. Entries come after the built-in
+ * services that they do not extend.
+ */
 export function configuredServices(
   entries: readonly ServiceEntry[],
   builtins: readonly ServiceDeclaration[],
-  port: number | undefined,
+  { port, withPorts }: { port: number | undefined; withPorts: readonly string[] | null },
 ): ConfiguredServices {
   const problems: ConfigProblem[] = [];
   const own = entries.map((entry, index) => {
@@ -49,12 +57,28 @@ export function configuredServices(
   }
   const extended = builtins.map(({ id }, i) => defined.find((service) => service.id === id) ?? builtins[i]);
   const added = defined.filter(({ id }) => !builtins.some((builtin) => builtin.id === id));
-  return { services: [...extended.filter((service) => service !== undefined), ...added] };
+  const services = [...extended.filter((service) => service !== undefined), ...added];
+  try {
+    checkReachable(services, (id) => withPorts === null || withPorts.includes(id));
+  } catch (error) {
+    if (!(error instanceof ServiceDeclarationError)) throw error;
+    return {
+      problems: error.problems.map(({ path: [, index], problem }) => {
+        const { id } = services[Number(index)] ?? {};
+        return { path: ["services", entries.findIndex((entry) => entry.id === id)], problem };
+      }),
+    };
+  }
+  return { services };
 }
 
 /** Lists of places are added to; everything else takes the place of what the built-in service has. */
 function settingsOf(entry: ServiceEntry, base: ServiceDeclaration | undefined): ServiceSettings {
   const { descriptors, startServices: names, ...fields } = entry;
+  const dialect = entry.dialect ?? base?.dialect ?? "google";
+  if (entry.getCancels !== undefined && dialect === "google") {
+    throw new EntryError("getCancels", "only the dialect yandex cancels by GET; expected no getCancels");
+  }
   const settings = {
     ...base,
     ...fields,

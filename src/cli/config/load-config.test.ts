@@ -90,6 +90,7 @@ exec: { hello: echo "hello you" }
     },
     limits: { callsInFlightMax: 10 },
     operationFiles: [join(folder, "key.pem")],
+    operationPlaces: [`${file}:11:14: operations[0]`],
     execCommands: ['hello=echo "hello you"'],
   });
   assert.equal(auth?.development, true);
@@ -165,7 +166,7 @@ const wrong: readonly (readonly [string, readonly string[]])[] = [
     "host: 1\nprot: 80\n",
     [
       "belay.yaml:1:7: host: 1 is no text",
-      "belay.yaml:2:1: prot: is not known here; docs/reference/config.md lists every key",
+      "belay.yaml:2:1: prot: is not known here; expected host, port, data, slots, logLevel, shutdownGrace, tls, auth, limits, operations, exec, services",
     ],
   ],
   ["- a\n", ['belay.yaml:1:1: ["a"] is no table']],
@@ -197,7 +198,7 @@ const wrong: readonly (readonly [string, readonly string[]])[] = [
     "services: [{ host: a }]\n",
     [
       "belay.yaml:1:12: services[0].id: is missing; expected text",
-      "belay.yaml:1:14: services[0].host: is not known here; docs/reference/config.md lists every key",
+      "belay.yaml:1:14: services[0].host: is not known here; expected id, dialect, hosts, ports, idPrefix, restPrefix, parents, restMethods, scopes, metadataType, types, cancellable, uncancellableTypes, getCancels, pollIntervalSeconds, descriptors, startServices, startTypes, title, documentationLink, discoveryVersion",
     ],
   ],
   [
@@ -227,7 +228,47 @@ const wrong: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     "services:\n  - id: a\n    scopes: { read: [x] }\n",
-    ["belay.yaml:3:15: services[0].scopes.read: is not known here; docs/reference/config.md lists every key"],
+    [
+      "belay.yaml:3:15: services[0].scopes.read: is not known here; expected get, list, wait, start, cancel, delete",
+    ],
+  ],
+  [
+    "auth:\n  issuers:\n    - { issuer: x, audience: a }\n",
+    [
+      "belay.yaml:3:7: auth.issuers[0].audiences: is missing; expected list",
+      "belay.yaml:3:7: auth.issuers[0].keys: is missing; expected table",
+      "belay.yaml:3:20: auth.issuers[0].audience: is not known here; expected issuer, audiences, keys, algorithms, principalClaim, tenant, grants",
+    ],
+  ],
+  [
+    "services:\n  - id: reports\n    descriptors: api.binpb\n    hosts: [reports.example.com]\n    startTypes: { acme.R.Build: x }\n",
+    [
+      "belay.yaml:5:33: services[0].startTypes.acme.R.Build: service reports has no start method acme.R.Build; expected one of vault.v1.VaultService.CountArtifacts",
+    ],
+  ],
+  [
+    "services:\n  - id: vault\n    parents: [projects/*]\n",
+    [
+      'belay.yaml:3:14: services[0].parents: vault/v1/vault_service.proto: vault.v1.VaultService.CountArtifacts: vault.v1.CountArtifactsRequest has no field parent or name, and service vault takes operations only under projects/*; expected "" (the root) among its parents, too',
+    ],
+  ],
+  [
+    "services:\n  - id: vault\n  - id: reports\n    title: Reports\n",
+    [
+      "belay.yaml:3:5: services[1]: nobody could reach service reports: its paths below /v1 are those of service default; expected hosts, ports, or a restPrefix that no other service has",
+    ],
+  ],
+  [
+    "services:\n  - id: vault\n    getCancels: false\n",
+    [
+      "belay.yaml:3:17: services[0].getCancels: only the dialect yandex cancels by GET; expected no getCancels",
+    ],
+  ],
+  [
+    "services:\n  - id: reports\n    ports: [0]\n    metadataType: a.B\n",
+    [
+      'belay.yaml:4:19: services[0].metadataType: "a.B" is no message that is known, for the service has no descriptors; expected them, too',
+    ],
   ],
   [
     "services:\n  - id: a\n    descriptors: key.pem\n",
@@ -325,9 +366,14 @@ test("a file that is not there, or a folder, is named", () => {
   assert.throws(() => loadConfig(folder), { message: `${folder}: is a folder; expected a file` });
 });
 
-test("the message is the first problem and how many more there are", () => {
+test("a service without a place of its own is taken where a flag gives it a port", () => {
+  writeFileSync(file, "services: [{ id: reports }]\n");
+  assert.equal(loadConfig(file, ["reports"]).services.at(-1)?.id, "reports");
+});
+
+test("the message has every problem, one in a line", () => {
   writeFileSync(file, "a: 1\nb: 2\nc: 3\n");
   assert.throws(() => loadConfig(file), {
-    message: `${file}:1:1: a: is not known here; docs/reference/config.md lists every key; and 2 more problems`,
+    message: /^.*:1:1: a: is not known here; .*\n.*:2:1: b: is not .*\n.*:3:1: c: is not [^\n]*$/,
   });
 });

@@ -14,16 +14,17 @@ import { YamlSource } from "./yaml-source.ts";
 
 /**
  * Reads a configuration file. Throws a ConfigError that says where it is wrong:
- * `belay.yaml:3:12: services[0].dialect: "soap" is not one of google, yandex`.
+ * `belay.yaml:3:12: services[0].dialect: "soap" is not one of google, yandex`. `withPorts` are the ids of services that get
+ * a port by the command line; null does not ask whether services are reached.
  */
-export function loadConfig(file: string): ServerConfig {
+export function loadConfig(file: string, withPorts: readonly string[] | null = []): ServerConfig {
   const source = YamlSource.read(file);
   const schema = configSchema(dirname(resolve(file)));
   // An empty file is an empty table.
   const parsed = schema.safeParse(source.data ?? {}, { error: issueText });
-  if (!parsed.success) throw source.error(problemsOf(parsed.error));
+  if (!parsed.success) throw source.error(problemsOf(parsed.error, schema));
   const { operations, exec, services = [], limits = {}, ...rest } = parsed.data;
-  const configured = configuredServices(services, builtinServices, rest.port);
+  const configured = configuredServices(services, builtinServices, { port: rest.port, withPorts });
   const problems = [
     ...("problems" in configured ? configured.problems : []),
     ...execProblems(parsed.data),
@@ -42,6 +43,7 @@ export function loadConfig(file: string): ServerConfig {
     auth: rest.auth,
     limits,
     operationFiles: operations,
+    operationPlaces: operations?.map((_, index) => source.place(["operations", index])),
     execCommands: exec && Object.entries(exec).map(([name, command]) => `${name}=${command}`),
     services: configured.services,
   };

@@ -27,6 +27,7 @@ const config: ServerConfig = {
   auth: undefined,
   limits: {},
   operationFiles: ["file.ts"],
+  operationPlaces: ["belay.yaml:1:1: operations[0]"],
   execCommands: ["a=b"],
   services: builtinServices,
 };

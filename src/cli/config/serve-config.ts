@@ -8,13 +8,21 @@ import type { ServerConfig } from "./server-config.ts";
 /** Taken without being named, from the folder that serve runs in. */
 export const DEFAULT_CONFIG_FILE = "belay.yaml";
 
-/** Reads the file that was named, else belay.yaml if it is there; undefined without one. Throws a ConfigError. */
-export async function readServeConfig(named: string | undefined): Promise<ServerConfig | undefined> {
+/**
+ * Reads the file that was named, else belay.yaml if it is there; undefined without one. `withPorts` are the ids of services
+ * that get a port by a flag; null is for commands that serve nothing of the file. Throws a ConfigError.
+ */
+export async function readServeConfig(
+  named: string | undefined,
+  withPorts: readonly string[] | null,
+): Promise<ServerConfig | undefined> {
   if (named === undefined && !existsSync(DEFAULT_CONFIG_FILE)) return undefined;
   const { loadConfig } = await import("./load-config.ts");
-  const config = loadConfig(named ?? DEFAULT_CONFIG_FILE);
-  if (named === undefined && config.execCommands?.length) {
-    throw new CliError(`${DEFAULT_CONFIG_FILE}: exec is taken only from a file that --config names`);
+  const config = loadConfig(named ?? DEFAULT_CONFIG_FILE, withPorts);
+  if (named === undefined && withPorts !== null && config.execCommands?.length) {
+    throw new CliError(
+      `${DEFAULT_CONFIG_FILE}: exec is taken only from a file that --config names: start with --config ${DEFAULT_CONFIG_FILE}`,
+    );
   }
   // Nobody asked for it: whoever wonders about a setting must learn where it comes from.
   if (named === undefined) printNote(`belay: configuration from ${DEFAULT_CONFIG_FILE} in this folder`);

@@ -21,6 +21,8 @@ export interface ServerConfig {
   readonly limits: Partial<ServerLimits>;
   /** Modules that export operations. */
   readonly operationFiles: readonly string[] | undefined;
+  /** Where the file names each of them: `belay.yaml:3:14: operations[0]`. */
+  readonly operationPlaces: readonly string[] | undefined;
   /** `NAME=COMMAND`, as `--exec` takes them. */
   readonly execCommands: readonly string[] | undefined;
   /** The built-in services with what the file adds to them, then those of the file. */

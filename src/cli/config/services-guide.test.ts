@@ -60,7 +60,7 @@ function loadWithFiles(file: string): void {
       return;
     } catch (error) {
       const [, missing] =
-        /there is no file (\S+?)(;|$)/.exec(error instanceof ConfigError ? error.message : "") ?? [];
+        /there is no file (\S+?)$/m.exec(error instanceof ConfigError ? error.message : "") ?? [];
       if (missing === undefined) throw error;
       mkdirSync(dirname(missing), { recursive: true });
       writeFileSync(missing, "");

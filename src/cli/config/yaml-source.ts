@@ -1,7 +1,7 @@
 // A YAML file as plain data, with the line and column of every value. YAML 1.2, one document, no tags of its own.
 import { readFileSync, statSync } from "node:fs";
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
-import type { ProblemPath } from "../../services/service-problem.ts";
+import { formatProblemPath, type ProblemPath } from "../../services/service-problem.ts";
 import { ConfigError, type ConfigProblem, problemLine, type TextPosition } from "./config-error.ts";
 
 const FILE_BYTES_MAX = 1_048_576;
@@ -43,6 +43,12 @@ export class YamlSource {
     const placed = problems.map((problem) => ({ problem, at: this.#positionOf(problem) }));
     placed.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
     return new ConfigError(placed.map(({ problem, at }) => problemLine(this.file, at, problem)));
+  }
+
+  /** A place of the file as errors name it: `belay.yaml:3:14: operations[0]`. */
+  place(path: ProblemPath): string {
+    const { line, column } = this.#positionOf({ path, problem: "" });
+    return `${this.file}:${line}:${column}: ${formatProblemPath(path)}`;
   }
 
   #toData(): unknown {

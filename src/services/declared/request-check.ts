@@ -3,7 +3,7 @@
 import { type DescField, type DescMessage, type DescOneof, getOption, ScalarType } from "@bufbuild/protobuf";
 import type { ReflectList, ReflectMap, ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import { type FieldViolation, RpcError } from "../../base/rpc-error.ts";
+import type { FieldViolation } from "../../base/rpc-error.ts";
 import { FieldBehavior, field_behavior } from "../../protocol/gen/google/api/field_behavior_pb.ts";
 import {
   bytes,
@@ -16,11 +16,9 @@ import {
   unique,
   value,
 } from "../../protocol/gen/yandex/cloud/validation_pb.ts";
+import { VIOLATIONS_MAX, violationsError } from "../start-check.ts";
 import { StartMethodError } from "./start-methods.ts";
 import { type InRange, parseRange } from "./value-range.ts";
-
-/** More are of no use to anybody. */
-const VIOLATIONS_MAX = 50;
 
 /** Throws INVALID_FIELD with every violation found, at most 50. */
 export type RequestCheck = (request: ReflectMessage) => void;
@@ -37,13 +35,8 @@ export function requestCheckOf(desc: DescMessage): RequestCheck {
   return (request) => {
     const violations: FieldViolation[] = [];
     for (const rule of rules) rule(request, "", violations);
-    const [first] = violations;
-    if (first === undefined) return;
-    throw new RpcError(
-      "INVALID_FIELD",
-      { field: first.field, problem: first.description },
-      { fieldViolations: violations },
-    );
+    const error = violationsError(violations);
+    if (error !== undefined) throw error;
   };
 }
 

@@ -6,6 +6,7 @@ import { invalidField } from "../../base/rpc-error.ts";
 import type { StartRequest } from "../../engine/engine.ts";
 import { jsonDigest } from "../../protocol/canonical-json.ts";
 import { typedPayload } from "../../protocol/typed-payload.ts";
+import type { JsonObject } from "../../protocol/worker-connection.ts";
 import { checkReach } from "../access.ts";
 import type { CallContext } from "../method.ts";
 import { fitsParents, parentForm } from "../parent-pattern.ts";
@@ -18,14 +19,19 @@ import { requestIdReaderOf } from "./start-request-id.ts";
 
 const LABEL_VALUE_LENGTH_MAX = 63;
 
-/**
- * Reads one call. `checkServed` is called between the permission and the request's validity. Throws
- * IAM_PERMISSION_DENIED, INVALID_FIELD with every violation, or PAYLOAD_TOO_*.
- */
+/** What a call is asked on its way, in this order; both throw. */
+export interface StartCallChecks {
+  /** Between the permission and the request's validity. */
+  served(): void;
+  /** Last, with the JSON that the handler will get. */
+  input(json: JsonObject): void;
+}
+
+/** Reads one call. Throws IAM_PERMISSION_DENIED, INVALID_FIELD with every violation, PAYLOAD_TOO_*, or what the checks do. */
 export type ReadStartCall = (
   request: ReflectMessage,
   context: CallContext,
-  checkServed: () => void,
+  checks: StartCallChecks,
 ) => StartRequest;
 
 /**
@@ -50,12 +56,13 @@ export function startCallOf(
   );
   const mayCancel = declaration.cancellable && !declaration.uncancellableTypes.includes(type);
   const description = sentenceOf(desc.name);
-  return (request, context, checkServed) => {
+  return (request, context, checks) => {
     const { parent, problem } = readParent(request, context);
-    checkServed();
+    checks.served();
     checkRequest(request);
     if (problem !== null) throw problem;
     const { payload, json } = typedPayload(desc.input, request.message, "request", registry);
+    checks.input(json as JsonObject);
     const requestId = readRequestId(request, context);
     return {
       service: context.service,
@@ -90,7 +97,8 @@ function parentReaderOf({ desc, fullName }: StartMethod, { id, parents }: Servic
   const field = resourceFieldOf(desc.input);
   if (field === null && !fitsParents("", parents)) {
     throw new StartMethodError(
-      `${desc.parent.file.proto.name}: ${fullName}: ${desc.input.typeName} has no field parent or name, and service ${id} takes operations only under ${form}`,
+      `${desc.parent.file.proto.name}: ${fullName}: ${desc.input.typeName} has no field parent or name, and service ${id} takes operations only under ${form}; expected "" (the root) among its parents, too`,
+      ["parents"],
     );
   }
   return (request, context) => {

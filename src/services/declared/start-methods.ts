@@ -7,6 +7,7 @@ import {
   resolveAnnotatedMessage,
 } from "../../protocol/operation-annotation.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
+import type { ProblemPath } from "../service-problem.ts";
 
 const TYPE = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/;
 const TYPE_LENGTH_MAX = 63;
@@ -28,6 +29,13 @@ export interface StartMethod {
 /** A start method that does not fit its declaration. The message names the file, the method and what was expected. */
 export class StartMethodError extends TypeError {
   override name = "StartMethodError";
+  /** What of the declaration is wrong, as a path from it on. */
+  readonly path: ProblemPath;
+
+  constructor(message: string, path: ProblemPath = ["startServices"]) {
+    super(message);
+    this.path = path;
+  }
 }
 
 /**
@@ -43,7 +51,9 @@ export function startMethodsOf(declaration: ServiceDeclaration): readonly StartM
     const other = byType.get(method.type);
     if (other !== undefined) {
       const problem = `operation type ${method.type} is that of ${other.fullName} too; expected a type of its own in startTypes`;
-      throw new StartMethodError(`${placeOf(method.desc)}: ${problem}`);
+      const isNamed = Object.hasOwn(declaration.startTypes ?? {}, method.fullName);
+      const path = isNamed ? ["startTypes", method.fullName] : undefined;
+      throw new StartMethodError(`${placeOf(method.desc)}: ${problem}`, path);
     }
     byType.set(method.type, method);
   }
@@ -51,7 +61,8 @@ export function startMethodsOf(declaration: ServiceDeclaration): readonly StartM
     if (methods.some(({ fullName }) => fullName === name)) continue;
     const expected = methods.map(({ fullName }) => fullName).join(", ") || "none: there are no start methods";
     throw new StartMethodError(
-      `service ${declaration.id}: startTypes names ${name}; expected one of ${expected}`,
+      `service ${declaration.id} has no start method ${name}; expected one of ${expected}`,
+      ["startTypes", name],
     );
   }
   return methods;

@@ -261,11 +261,14 @@ test("where nothing is at the root, a parent that does not fit is refused", asyn
 });
 
 test("a request without any parent in a service that has nothing at the root is an error at start", () => {
-  const vault = defineService({ id: "vault", parents: ["matters/*"], startServices: [VaultService] });
+  const vault = {
+    ...defineService({ id: "vault", startServices: [VaultService] }),
+    parents: ["matters/*"],
+  };
   assert.throws(() => createStartServices(server.engine, vault), {
     name: "StartMethodError",
     message:
-      "vault/v1/vault_service.proto: vault.v1.VaultService.CountArtifacts: vault.v1.CountArtifactsRequest has no field parent or name, and service vault takes operations only under matters/*",
+      'vault/v1/vault_service.proto: vault.v1.VaultService.CountArtifacts: vault.v1.CountArtifactsRequest has no field parent or name, and service vault takes operations only under matters/*; expected "" (the root) among its parents, too',
   });
 });
 
@@ -303,8 +306,15 @@ const reach: readonly [string, ServiceDeclaration, string, JsonObject, string[],
     "shops/s1",
   ],
   ["the root", disk, "Resize", { diskId: "d1", size: "1" }, ["operations"], null],
-  ["the root without a grant for it", disk, "Resize", { diskId: "d1", size: "1" }, ["shops/s1"], ""],
-  ["the root's list without a grant for it", disk, "ListOperations", {}, ["shops/s1"], ""],
+  [
+    "the root without a grant for it",
+    disk,
+    "Resize",
+    { diskId: "d1", size: "1" },
+    ["shops/s1"],
+    "operations",
+  ],
+  ["the root's list without a grant for it", disk, "ListOperations", {}, ["shops/s1"], "operations"],
 ];
 
 for (const [what, declaration, name, request, grants, resource] of reach) {

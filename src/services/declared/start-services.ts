@@ -8,6 +8,7 @@ import type { StoredOperation } from "../../engine/operation.ts";
 import { operationBinary, operationJson } from "../google/projection.ts";
 import type { ServiceDefinition, ServiceMethod } from "../method.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
+import { checkStart } from "../start-check.ts";
 import { yandexOperationBinary, yandexOperationJson } from "../yandex/projection.ts";
 import { sayRequestId } from "../yandex/request-id-header.ts";
 import { listedIdOf, listOperationsMethodOf } from "./list-operations.ts";
@@ -54,7 +55,10 @@ function startMethod(
     kind: "start",
     async invoke(message, context) {
       const request = reflect(start.desc.input, message);
-      const call = readCall(request, context, () => checkServed(engine, start));
+      const call = readCall(request, context, {
+        served: () => checkServed(engine, start),
+        input: (json) => checkStart(engine, start.type, json, "request"),
+      });
       if (isValidateOnly(request)) return validatedOperation(call, start, engine.clock.now());
       return startOperation(engine, call);
     },

@@ -82,5 +82,6 @@ function isTimestamp(text: string): boolean {
 }
 
 function invalid(column: number, problem: string): RpcError {
-  return new RpcError("INVALID_FILTER", { column, problem });
+  const fieldViolations = [{ field: "filter", description: problem }];
+  return new RpcError("INVALID_FILTER", { column, problem }, { fieldViolations });
 }

@@ -93,8 +93,7 @@ test("a start method stands at the resource of its path, and the messages of its
   assert.deepEqual(count["request"], { $ref: "CountArtifactsRequest" });
   assert.equal("matterId" in at(document, "schemas.CountArtifactsRequest.properties"), false);
   const schemas = Object.keys(at(document, "schemas"));
-  for (const name of ["CountArtifactsResponse", "CountArtifactsMetadata"])
-    assert.ok(schemas.includes(name), name);
+  assert.ok(schemas.includes("CountArtifactsResponse"), String(schemas));
   assert.deepEqual(at(document, "schemas.CountArtifactsResponse.properties.totalCount"), {
     type: "string",
     format: "int64",

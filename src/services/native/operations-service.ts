@@ -2,7 +2,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { create, type DescMethod, toBinary } from "@bufbuild/protobuf";
 import { RpcError } from "../../base/rpc-error.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Engine, StartRequest } from "../../engine/engine.ts";
 import { isDone, type OperationKey, type StoredOperation } from "../../engine/operation.ts";
 import { messageToJson } from "../../protocol/any.ts";
 import {
@@ -17,11 +17,13 @@ import {
   type Receipt,
   type StartOperationRequest,
 } from "../../protocol/gen/belay/v1/operations_pb.ts";
+import type { JsonObject } from "../../protocol/worker-connection.ts";
 import { operationKeyOf } from "../access.ts";
 import { checkCancellable, checkTypeCancellable } from "../cancel-support.ts";
 import { operationBinary, operationJson } from "../google/projection.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
+import { checkStart } from "../start-check.ts";
 import { waitTimeoutMs } from "../wait-timeout.ts";
 import { millisecondsOf } from "../wire-time.ts";
 import { projectOperation, projectReceipt, projectVerdict } from "./projection.ts";
@@ -48,13 +50,24 @@ export function createStarterService(engine: Engine, rules: StartRules): Service
   const start: ServiceMethod<StartOperationRequest, StoredOperation> = {
     desc: OperationStarter.method.startOperation,
     async invoke(request, context) {
-      const { operation } = await engine.start(readStartRequest(request, context, rules));
+      const { operation } = await engine.start(readStart(request, context, { engine, rules }));
       return operation;
     },
     encodeBinary: (stored) => operationBinary(stored, rules.declaration),
     encodeJson: (stored) => operationJson(stored, rules.declaration),
   };
   return { desc: OperationStarter, methods: [start] as readonly ServiceMethod[] };
+}
+
+/** The engine's request, once the type's own check has nothing against its payload. */
+function readStart(
+  request: StartOperationRequest,
+  context: CallContext,
+  { engine, rules }: { engine: Engine; rules: StartRules },
+): StartRequest {
+  const start = readStartRequest(request, context, rules);
+  checkStart(engine, start.type, (request.payload ?? {}) as JsonObject, "payload");
+  return start;
 }
 
 /** A method whose reply is a protobuf-es message; an Any in it never breaks its JSON. */
@@ -74,7 +87,7 @@ function messageMethod<Request extends Message, Reply extends Message>(
 function startOperation(engine: Engine, rules: StartRules): ServiceMethod<StartOperationRequest, Operation> {
   const { declaration } = rules;
   return messageMethod(Operations.method.startOperation, declaration, async (request, context) => {
-    const start = readStartRequest(request, context, rules);
+    const start = readStart(request, context, { engine, rules });
     const { operation, created } = await engine.start(start);
     // A repeated request_id: the operation may be far along, so everything known of it is read.
     if (!created) return projectOperation(await engine.detail(operation.record), declaration.registry);

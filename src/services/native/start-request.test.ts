@@ -170,7 +170,7 @@ test("a caller who may not start under the parent is told so first, whatever els
   for (const parent of ["projects/p", "projects/q2", "", "no parent"]) {
     assert.throws(() => read({ parent, type: "A!" }, defaultService, caller), {
       reason: "IAM_PERMISSION_DENIED",
-      parameters: { permission: "operations.start", resource: parent },
+      parameters: { permission: "operations.start", resource: parent || "operations" },
     });
   }
   assert.equal(read({ parent: "projects/q" }, defaultService, caller).parent, "projects/q");

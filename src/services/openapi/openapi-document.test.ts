@@ -103,7 +103,7 @@ test("messages are told as ProtoJSON writes them", () => {
   const schema = (message: string, field: string): JsonObject =>
     at(document, "components", "schemas", message, "properties", field);
   assert.equal(schema("vault.v1.CountArtifactsResponse", "totalCount")["type"], "string");
-  assert.equal(schema("vault.v1.CountArtifactsMetadata", "startTime")["format"], "date-time");
+  assert.equal(schema("belay.v1.Operation", "createTime")["format"], "date-time");
   assert.deepEqual(schema("vault.v1.CountArtifactsRequest", "query"), {
     type: "object",
     additionalProperties: true,

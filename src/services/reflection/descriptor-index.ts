@@ -3,7 +3,7 @@ import { type AnyDesc, type DescFile, type DescService, toBinary } from "@bufbui
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 
-/** Built once, on the first question: most servers are never asked. */
+/** Built on the first question: most servers are never asked. */
 export class DescriptorIndex {
   readonly services: readonly string[];
   readonly #files = new Map<string, DescFile>();

@@ -13,29 +13,41 @@ import { DescriptorIndex } from "./descriptor-index.ts";
 
 type MessageResponse = ServerReflectionResponse["messageResponse"];
 
-/** Both versions of the service, over the services given and themselves. */
-export function createReflectionServices(services: readonly DescService[]): StreamingServiceDefinition[] {
-  const described = [...services, ServerReflection, ServerReflectionAlpha];
-  let index: DescriptorIndex | undefined;
-  const indexOnce = (): DescriptorIndex => {
-    index ??= new DescriptorIndex(described);
+/**
+ * Both versions of the service. They describe themselves, and what `servicesAt` answers for the authority of a call: the
+ * same array each time for what is the same, since its index is kept by it.
+ */
+export function createReflectionServices(
+  servicesAt: (authority: string | undefined) => readonly DescService[],
+): StreamingServiceDefinition[] {
+  const indexes = new Map<readonly DescService[], DescriptorIndex>();
+  const indexAt = (authority: string | undefined): DescriptorIndex => {
+    const services = servicesAt(authority);
+    let index = indexes.get(services);
+    if (!index) {
+      index = new DescriptorIndex([...services, ServerReflection, ServerReflectionAlpha]);
+      indexes.set(services, index);
+    }
     return index;
   };
   return [ServerReflection, ServerReflectionAlpha].map((desc) => ({
     desc,
     methods: [],
-    streams: [reflectionMethod(desc.method.serverReflectionInfo, indexOnce)],
+    streams: [reflectionMethod(desc.method.serverReflectionInfo, indexAt)],
   }));
 }
 
 /** v1 and v1alpha differ in their package only, so one implementation with v1's types serves both. */
-function reflectionMethod(desc: DescMethod, index: () => DescriptorIndex): StreamMethod {
+function reflectionMethod(
+  desc: DescMethod,
+  indexAt: (authority: string | undefined) => DescriptorIndex,
+): StreamMethod {
   return {
     desc,
-    open: (responses) => ({
+    open: (responses, authority) => ({
       received: (message) => {
         const request = message as unknown as ServerReflectionRequest;
-        const messageResponse = answerRequest(request, index());
+        const messageResponse = answerRequest(request, indexAt(authority));
         const init = { validHost: request.host, originalRequest: message, messageResponse };
         responses.send(create(desc.output, init as never));
       },

@@ -65,7 +65,11 @@ function listEndpoints(
     desc: ApiEndpointService.method.list,
     isPublic: true,
     invoke({ pageToken }, context) {
-      if (pageToken !== "") throw new RpcError("INVALID_PAGE_TOKEN", { problem: "the list has one page" });
+      if (pageToken !== "") {
+        const problem = "the list has one page";
+        const fieldViolations = [{ field: "page_token", description: problem }];
+        throw new RpcError("INVALID_PAGE_TOKEN", { problem }, { fieldViolations });
+      }
       return create(ListApiEndpointsResponseSchema, { endpoints: [...endpoints(context)] });
     },
     encodeBinary: (page) => toBinary(ListApiEndpointsResponseSchema, page),

@@ -1,6 +1,6 @@
 // What the store's threads say to the main thread, and how an error crosses.
 import type { ErrorReason } from "../../base/error-reasons.ts";
-import { type ErrorParameters, RpcError } from "../../base/rpc-error.ts";
+import { type ErrorParameters, type FieldViolation, RpcError } from "../../base/rpc-error.ts";
 import type { Command } from "../../engine/commands.ts";
 import type { OperationDetail, OperationKey, StoredReceipt } from "../../engine/operation.ts";
 import type { ListPage, ListQuery, PendingWork, Store } from "../../engine/store.ts";
@@ -88,22 +88,26 @@ export function storageUnavailable(cause: unknown): RpcError {
 export interface ThreadError {
   reason: ErrorReason | null;
   parameters: ErrorParameters;
+  fieldViolations: readonly FieldViolation[];
   retryDelayMs: number | null;
   text: string;
 }
 
 export function encodeError(error: unknown): ThreadError {
   if (error instanceof RpcError) {
-    const { reason, parameters, retryDelayMs = null, cause } = error;
-    return { reason, parameters, retryDelayMs, text: cause === undefined ? "" : describeSqliteError(cause) };
+    const { reason, parameters, fieldViolations, retryDelayMs = null, cause } = error;
+    const text = cause === undefined ? "" : describeSqliteError(cause);
+    return { reason, parameters, fieldViolations, retryDelayMs, text };
   }
   if (sqliteFailure(error) !== "command") return encodeError(storageUnavailable(error));
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { reason: null, parameters: {}, retryDelayMs: null, text };
+  return { reason: null, parameters: {}, fieldViolations: [], retryDelayMs: null, text };
 }
 
-export function decodeError({ reason, parameters, retryDelayMs, text }: ThreadError): Error {
+export function decodeError(error: ThreadError): Error {
+  const { reason, parameters, fieldViolations, retryDelayMs, text } = error;
   if (reason === null) return new Error(`the store failed: ${text}`);
   const retry = retryDelayMs === null ? {} : { retryDelayMs };
-  return new RpcError(reason, parameters, { ...retry, ...(text === "" ? {} : { cause: text }) });
+  const cause = text === "" ? {} : { cause: text };
+  return new RpcError(reason, parameters, { fieldViolations, ...retry, ...cause });
 }

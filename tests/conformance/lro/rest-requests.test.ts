@@ -154,7 +154,7 @@ for (const [what, path, status] of paths) {
 
 test("a target that is no path is refused", async () => {
   const { address } = world;
-  for (const target of [`http://${address}/v1/operations`, "*", "v1/operations"]) {
+  for (const target of [`ftp://${address}/v1/operations`, address, "*", "v1/operations"]) {
     const text = await rawBytes(
       world.port,
       `GET ${target} HTTP/1.1\r\nHost: ${address}\r\nConnection: close\r\n\r\n`,

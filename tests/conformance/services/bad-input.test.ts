@@ -61,7 +61,7 @@ const grpcRows: readonly [
     { name: "operations/A!" },
     3,
     "INVALID_NAME",
-    "operation name operations/A! is not of the form [{parent}/]operations/{id}",
+    "operation name operations/A! is not of the form operations/{id}",
   ],
   [
     "no name",
@@ -70,7 +70,7 @@ const grpcRows: readonly [
     {},
     3,
     "INVALID_NAME",
-    "operation name  is not of the form [{parent}/]operations/{id}",
+    "operation name  is not of the form operations/{id}",
   ],
   [
     "a negative page size",

@@ -118,7 +118,7 @@ const pathRows: readonly RefusedRequest[] = [
     "GET",
     "/v1/operations/A!",
     {},
-    [400, "INVALID_NAME", "operation name operations/A! is not of the form [{parent}/]operations/{id}"],
+    [400, "INVALID_NAME", "operation name operations/A! is not of the form operations/{id}"],
   ],
   [
     "a malformed name below a parent",
@@ -129,7 +129,7 @@ const pathRows: readonly RefusedRequest[] = [
     [
       400,
       "INVALID_NAME",
-      "operation name projects/p/locations/l/operations/A! is not of the form [{parent}/]operations/{id}",
+      "operation name projects/p/locations/l/operations/A! is not of the form projects/*/locations/*/operations/{id}",
     ],
   ],
   [

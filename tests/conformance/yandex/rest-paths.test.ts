@@ -41,6 +41,14 @@ for (const [what, method, verb, options] of cancels) {
   });
 }
 
+test("POST takes an operationId that is unset in its body: empty or null", async () => {
+  for (const body of ['{"operationId":""}', '{"operationId":null}', '{"operation_id":""}']) {
+    const id = await world.startRunning("ocr");
+    const reply = await world.rest("ocr", "POST", `/operations/${id}:cancel`, { body, headers: json });
+    assert.equal(operationOf(reply).id, id);
+  }
+});
+
 test("POST takes the same operationId in its body, by either name, and refuses another", async () => {
   for (const name of ["operationId", "operation_id"]) {
     const id = await world.startRunning("ocr");
