@@ -5,6 +5,7 @@ import type { JsonObject } from "belayd/worker";
 import { ExampleRun } from "../example-worker.fixture.ts";
 import { RecordedContext } from "../recorded-context.fixture.ts";
 import { handler as createModel } from "./create-model.ts";
+import { checkModelRequest } from "./model-request.ts";
 import { operations } from "./operations.ts";
 
 const request = {
@@ -110,7 +111,24 @@ test("a model that cannot be made is refused with the field and what may be in i
     const recorded = new RecordedContext();
     await assert.rejects(createModel(recorded.context, input), { code, message });
     assert.deepEqual(recorded.progress, []);
+    const told = checkModelRequest(input).filter(({ description }) => message.test(description));
+    assert.equal(told.length, 1, String(message));
   }
+});
+
+test("before a start, all that is wrong with a model is told by its field", () => {
+  assert.deepEqual(checkModelRequest(request), []);
+  assert.deepEqual(
+    checkModelRequest({ parent: "p", model: { imageClassificationModelMetadata: { trainBudget: "0" } } }).map(
+      ({ field }) => field,
+    ),
+    [
+      "parent",
+      "model.display_name",
+      "model.dataset_id",
+      "model.image_classification_model_metadata.train_budget",
+    ],
+  );
 });
 
 function modelWith(imageClassificationModelMetadata: JsonObject): JsonObject {

@@ -1,5 +1,7 @@
 // What this example offers; `belay serve --operations examples/automl-train/operations.ts` runs it.
 import { defineOperation, type OperationDefinition, type ThreadDefinition } from "belayd/worker";
+import { checkModelRequest } from "./model-request.ts";
+import { checkSettings } from "./settings.ts";
 
 const policy = {
   // Training has no side effect, and the checkpoint keeps the best model: running again is safe.
@@ -15,12 +17,14 @@ export const operations: readonly OperationDefinition[] = [
     type: "automl.create-model",
     kind: "thread",
     module: new URL("./create-model.ts", import.meta.url),
+    check: checkModelRequest,
     ...policy,
   }),
   defineOperation({
     type: "automl.train",
     kind: "thread",
     module: new URL("./train.ts", import.meta.url),
+    check: checkSettings,
     ...policy,
   }),
 ];

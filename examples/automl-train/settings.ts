@@ -1,5 +1,5 @@
 // How a network is trained, as a payload may say it.
-import type { JsonObject } from "belayd/worker";
+import type { FieldViolation, JsonObject } from "belayd/worker";
 import { IMAGES_PER_DIGIT_MAX } from "./digits.ts";
 
 /** google.rpc.Code.INVALID_ARGUMENT: the operation fails with it. */
@@ -8,7 +8,7 @@ const INVALID_ARGUMENT = 3;
 /** The payload asks for what cannot be done; the message names the field and its limits. */
 export class InvalidPayload extends Error {
   override name = "InvalidPayload";
-  readonly code = INVALID_ARGUMENT;
+  readonly code: number = INVALID_ARGUMENT;
 }
 
 /** The same settings train the same model. */
@@ -46,12 +46,7 @@ export const defaultSettings: Settings = readSettings({});
 
 /** Reads `{"epochs": 40, "hidden": 32}`: all of it may be left out. Throws InvalidPayload. */
 export function readSettings(input: JsonObject): Settings {
-  const unknown = Object.keys(input).find((key) => !Object.hasOwn(ranges, key));
-  if (unknown !== undefined) {
-    throw new InvalidPayload(
-      `there is no setting ${JSON.stringify(unknown)}; there are: ${Object.keys(ranges).join(", ")}`,
-    );
-  }
+  checkNames(input);
   const read = (key: keyof Settings): number => readNumber(key, input[key], ranges[key]);
   return {
     epochs: read("epochs"),
@@ -61,6 +56,36 @@ export function readSettings(input: JsonObject): Settings {
     seed: read("seed"),
     imagesPerDigit: read("imagesPerDigit"),
   };
+}
+
+/** Everything that readSettings would refuse. */
+export function checkSettings(input: JsonObject): FieldViolation[] {
+  const numbers = (Object.keys(ranges) as (keyof Settings)[]).map((key): [string, () => unknown] => [
+    key,
+    () => readNumber(key, input[key], ranges[key]),
+  ]);
+  return violationsOf({ "": () => checkNames(input), ...Object.fromEntries(numbers) });
+}
+
+/** One violation for each reading that throws InvalidPayload, by the paths of their fields; `""` is the whole. */
+export function violationsOf(readings: Readonly<Record<string, () => unknown>>): FieldViolation[] {
+  return Object.entries(readings).flatMap(([field, read]) => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      if (!(error instanceof InvalidPayload)) throw error;
+      return [{ field, description: error.message }];
+    }
+  });
+}
+
+function checkNames(input: JsonObject): void {
+  const unknown = Object.keys(input).find((key) => !Object.hasOwn(ranges, key));
+  if (unknown === undefined) return;
+  throw new InvalidPayload(
+    `there is no setting ${JSON.stringify(unknown)}; there are: ${Object.keys(ranges).join(", ")}`,
+  );
 }
 
 function readNumber(key: string, value: unknown, range: Range): number {

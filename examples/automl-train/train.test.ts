@@ -9,7 +9,7 @@ import type { ThreadNews } from "../handler-thread.fixture.ts";
 import { RecordedContext } from "../recorded-context.fixture.ts";
 import { loadDigits } from "./digits.ts";
 import { Network } from "./network.ts";
-import { readSettings } from "./settings.ts";
+import { checkSettings, readSettings } from "./settings.ts";
 import { readModel, type StoredModel } from "./stored-model.ts";
 import { handler } from "./train.ts";
 import { accuracyOf } from "./trainer.ts";
@@ -112,8 +112,13 @@ test("settings out of their range are refused with the range", () => {
   ];
   for (const [input, message] of rows) {
     assert.throws(() => readSettings(input), { name: "InvalidPayload", code: 3, message });
+    const told = checkSettings(input).filter(({ description }) => message.test(description));
+    assert.equal(told.length, 1);
   }
   assert.equal(readSettings({ learningRate: 0.5 }).learningRate, 0.5);
+  assert.deepEqual(checkSettings({ learningRate: 0.5 }), []);
+  const fields = checkSettings({ seed: -1, x: 1, epochs: 0 }).map(({ field }) => field);
+  assert.deepEqual(fields, ["", "epochs", "seed"]);
 });
 
 test("an abort in the middle of an epoch ends the thread, and nothing more is heard of it", async () => {

@@ -12,7 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { JsonObject } from "belayd/worker";
 import { ExampleRun } from "../example-worker.fixture.ts";
-import { ingestCommand, ingestOperations } from "./operations.ts";
+import { checkIngest, ingestCommand, ingestOperations } from "./operations.ts";
 
 const LONG_SECONDS = 40;
 let top = "";
@@ -193,8 +193,18 @@ test("a payload that dai.ingest cannot take is refused before anything runs", as
   await symlink(join(top, "secret.mp4"), join(media, "link.mp4"));
   await writeFile(join(media, "letter.txt"), "");
   const folders = { media, output: join(top, "unused") };
-  const refused = (payload: JsonObject, code: number, message: RegExp): void =>
+  const refused = (payload: JsonObject, code: number, message: RegExp): void => {
     assert.throws(() => ingestCommand(folders, payload), { name: "PayloadRefused", code, message });
+    const [violation, ...more] = checkIngest(folders, payload);
+    assert.match(violation?.description ?? "", message);
+    assert.deepEqual(more, []);
+  };
+  assert.deepEqual(checkIngest(folders, {}), []);
+  const all = checkIngest(folders, { x: 1, source: "no.mp4", renditions: [] });
+  assert.deepEqual(
+    all.map(({ field }) => field),
+    ["", "source", "renditions"],
+  );
   const elsewhere = [
     "absent.mp4",
     "../secret.mp4",

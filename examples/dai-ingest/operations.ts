@@ -1,7 +1,12 @@
 // What this example offers; `belay serve --operations examples/dai-ingest/operations.ts` runs it. What a killed server
 // left half-made is removed when this module is loaded, that is at each start.
 import { fileURLToPath } from "node:url";
-import { defineOperation, type JsonObject, type OperationDefinition } from "belayd/worker";
+import {
+  defineOperation,
+  type FieldViolation,
+  type JsonObject,
+  type OperationDefinition,
+} from "belayd/worker";
 import { sweepPartialFolders } from "./partial-folders.ts";
 import { renditions } from "./renditions.ts";
 import { findSource } from "./source-video.ts";
@@ -39,17 +44,39 @@ class PayloadRefused extends Error {
  * `seconds` (default 60, 1 - 600) is made; without renditions all are.
  */
 export function ingestCommand(folders: IngestFolders, payload: JsonObject): [string, ...string[]] {
-  const unknown = Object.keys(payload).find((name) => !fields.includes(name));
-  if (unknown !== undefined) {
-    throw new PayloadRefused(
-      `the payload has no field ${JSON.stringify(unknown)}; it has: ${fields.join(", ")}`,
-    );
-  }
+  checkNames(payload);
   const { media: from, output: to } = folders;
   const heights = heightsOf(payload).join();
   return [process.execPath, command, "--media", from, "--output", to, "--heights", heights].concat(
     sourceArgs(from, payload),
   ) as [string, ...string[]];
+}
+
+/** Everything that ingestCommand would refuse: the check before an operation starts. */
+export function checkIngest({ media: from }: IngestFolders, payload: JsonObject): FieldViolation[] {
+  const { source = null } = payload;
+  const readings: readonly [string, () => unknown][] = [
+    ["", () => checkNames(payload)],
+    [source === null ? "seconds" : "source", () => sourceArgs(from, payload)],
+    ["renditions", () => heightsOf(payload)],
+  ];
+  return readings.flatMap(([field, read]) => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      if (!(error instanceof PayloadRefused)) throw error;
+      return [{ field, description: error.message }];
+    }
+  });
+}
+
+function checkNames(payload: JsonObject): void {
+  const unknown = Object.keys(payload).find((name) => !fields.includes(name));
+  if (unknown === undefined) return;
+  throw new PayloadRefused(
+    `the payload has no field ${JSON.stringify(unknown)}; it has: ${fields.join(", ")}`,
+  );
 }
 
 function sourceArgs(folder: string, { source = null, seconds = null }: JsonObject): string[] {
@@ -86,6 +113,7 @@ export function ingestOperations(folders: IngestFolders): readonly OperationDefi
       type: "dai.ingest",
       kind: "process",
       command: (payload) => ingestCommand(folders, payload),
+      check: (payload) => checkIngest(folders, payload),
       // Its output is published by one rename at the end: running again is safe.
       maxAttempts: 3,
       // It kills ffmpeg at once and removes its files, which takes well under a second.

@@ -1,7 +1,13 @@
 // Finds the page images of a document. Nothing that a caller sends becomes part of a path: a name only selects among
 // the folders that are there.
+import { readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FieldViolation, JsonObject } from "belayd/worker";
+
+/** Where the documents are, unless a caller says otherwise. */
+export const documentsFolder: string = fileURLToPath(new URL("./documents", import.meta.url));
 
 const pageName = /^page-(\d+)\.png$/;
 
@@ -18,15 +24,30 @@ export class UnknownDocument extends Error {
   }
 }
 
-/** The paths of a document's pages, in order. Links are not followed, so that every page lies in the folder. */
-export async function listPages(folder: string, document: unknown): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const known = entries
+/** The check of ocr.recognize: the payload names a document that is there. */
+export function checkDocument({ document = null }: JsonObject): FieldViolation[] {
+  try {
+    findDocument(documentsFolder, document);
+    return [];
+  } catch (error) {
+    if (!(error instanceof UnknownDocument)) throw error;
+    return [{ field: "document", description: error.message }];
+  }
+}
+
+function findDocument(folder: string, document: unknown): string {
+  const known = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
     .sort();
   const name = known.find((each) => each === document);
   if (name === undefined) throw new UnknownDocument(document, known);
+  return name;
+}
+
+/** The paths of a document's pages, in order. Links are not followed, so that every page lies in the folder. */
+export async function listPages(folder: string, document: unknown): Promise<string[]> {
+  const name = findDocument(folder, document);
   const files = await readdir(join(folder, name), { withFileTypes: true });
   return files
     .filter((file) => file.isFile() && pageName.test(file.name))

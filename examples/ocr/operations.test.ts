@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { ExampleRun } from "../example-worker.fixture.ts";
+import { checkDocument } from "./documents.ts";
 import { operations } from "./operations.ts";
 import { stackPages } from "./stack-pages.ts";
 
@@ -23,6 +24,16 @@ test("a cancel in the middle of a page stops ocr.recognize within 2 s, and the p
   assert.equal(pages[0]?.page, 1);
   assert.match(pages[0].text, /^Dear Nora,\n/);
   assert.ok(pages.length < 10);
+});
+
+test("before a start, a document that is not there is told, and one that is there is not", () => {
+  assert.deepEqual(checkDocument({ document: "letter" }), []);
+  for (const document of ["diary", "../ocr", 1, null]) {
+    const [violation] = checkDocument({ document });
+    assert.equal(violation?.field, "document");
+    assert.match(violation.description, /^there is no document .*; there are: letter, notice$/);
+  }
+  assert.deepEqual(checkDocument({}).length, 1);
 });
 
 test("ocr.recognize of a document that is not there fails with NOT_FOUND", async () => {

@@ -1,5 +1,7 @@
 // What this example offers; `belay serve --operations examples/ocr/operations.ts` runs it.
 import { defineOperation, type OperationDefinition, type ThreadDefinition } from "belayd/worker";
+import { checkDocument } from "./documents.ts";
+import { checkRecognizeRequest } from "./recognize-request.ts";
 
 const policy = {
   // Reading a page has no side effect: running again is safe.
@@ -15,6 +17,7 @@ export const operations: readonly OperationDefinition[] = [
     type: "ocr.recognize",
     kind: "thread",
     module: new URL("./recognize.ts", import.meta.url),
+    check: checkDocument,
     ...policy,
   }),
   // What TextRecognitionAsyncService.Recognize of the yandex service starts.
@@ -22,6 +25,7 @@ export const operations: readonly OperationDefinition[] = [
     type: "yandex.recognize",
     kind: "thread",
     module: new URL("./recognize-text.ts", import.meta.url),
+    check: checkRecognizeRequest,
     ...policy,
   }),
 ];

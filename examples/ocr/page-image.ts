@@ -23,19 +23,25 @@ export interface ImageSize {
 }
 
 /**
- * Finds the size of a PNG or JPEG image. `mimeType` is what the caller says of it: a MIME type, the short form that
- * Yandex's pages use (`PNG`), or "" for nothing. Throws InvalidRequest.
+ * What a caller says that an image is: `png`, `jpeg`, or "" for nothing. `mimeType` is a MIME type, the short form that
+ * Yandex's pages use (`PNG`), or "". Throws InvalidRequest for any other kind.
  */
-export function pageImageSize(image: Buffer, mimeType: string): ImageSize {
+export function imageKindOf(mimeType: string): string {
   const said = mimeType
     .toLowerCase()
     .replace(/^image\//, "")
     .replace(/^jpg$/, "jpeg");
-  if (!["png", "jpeg", ""].includes(said)) {
-    throw new InvalidRequest(
-      `mime_type ${JSON.stringify(mimeType)} is not read here; image/png and image/jpeg are`,
-    );
-  }
+  if (["png", "jpeg", ""].includes(said)) return said;
+  throw new InvalidRequest(
+    `mime_type ${JSON.stringify(mimeType)} is not read here; image/png and image/jpeg are`,
+  );
+}
+
+/**
+ * Finds the size of a PNG or JPEG image, of which `mimeType` is what the caller says. Throws InvalidRequest.
+ */
+export function pageImageSize(image: Buffer, mimeType: string): ImageSize {
+  const said = imageKindOf(mimeType);
   const [kind, size] = image.subarray(0, 8).equals(pngSignature)
     ? ["png", pngSize(image)]
     : image.subarray(0, 3).equals(jpegSignature)

@@ -11,6 +11,7 @@ import { Worker } from "node:worker_threads";
 import type { JsonObject } from "belayd/worker";
 import type { ThreadNews } from "../handler-thread.fixture.ts";
 import { RecordedContext } from "../recorded-context.fixture.ts";
+import { checkRecognizeRequest } from "./recognize-request.ts";
 import { handler } from "./recognize-text.ts";
 
 const folder = fileURLToPath(new URL("./documents", import.meta.url));
@@ -156,10 +157,20 @@ test("what cannot be read is refused with the field and what may be in it", asyn
     // A few bytes that would unpack to gigabytes.
     [{ content: huge }, /^content is an image of 50000 x 50000 pixels; the limit is 20000000 in all$/],
   ];
+  assert.deepEqual(
+    checkRecognizeRequest({ content, mimeType: "PNG", languageCodes: ["en"], model: "page" }),
+    [],
+  );
+  assert.deepEqual(
+    checkRecognizeRequest({ mimeType: "a/b", languageCodes: ["ru"], model: "x" }).map(({ field }) => field),
+    ["content", "mime_type", "language_codes", "model"],
+  );
   for (const [input, message] of rows) {
     const recorded = new RecordedContext();
     await assert.rejects(handler(recorded.context, input), { name: "InvalidRequest", code: 3, message });
     assert.deepEqual(recorded.progress, [], "no engine was started");
+    const told = checkRecognizeRequest(input).filter(({ description }) => message.test(description));
+    assert.equal(told.length, 1, String(message));
   }
 });
 

@@ -1,12 +1,9 @@
 // The handler of ocr.recognize: reads a document page by page in its own thread. What is done is kept in the
 // checkpoint, so that another attempt goes on with the next page and a cancelled operation leaves its pages behind.
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import type { JsonObject, OperationContext } from "belayd/worker";
-import { listPages } from "./documents.ts";
+import { documentsFolder, listPages } from "./documents.ts";
 import { openPageReader, type PageText } from "./page-reader.ts";
-
-const documents = fileURLToPath(new URL("./documents", import.meta.url));
 
 /** One recognised page; pages count from 1. */
 type Page = { page: number } & PageText;
@@ -17,7 +14,7 @@ type Page = { page: number } & PageText;
  */
 export async function handler(context: OperationContext, input: JsonObject): Promise<JsonObject> {
   const { document = null } = input;
-  const paths = await listPages(documents, document);
+  const paths = await listPages(documentsFolder, document);
   const pages = pagesDone(context.checkpointed);
   if (pages.length > 0) context.log("going on after a checkpoint", { pages: pages.length });
   const reader = await openPageReader(context.signal);

@@ -6,12 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { JsonObject } from "belayd/worker";
+import type { FieldViolation, JsonObject } from "belayd/worker";
 import { RecordedContext } from "../recorded-context.fixture.ts";
 import { archiveRate } from "./archive.ts";
 import type { MailboxCount } from "./archive-count.ts";
+import { checkArtifactsRequest } from "./artifacts-request.ts";
 import { handler } from "./count.ts";
 import { handler as countArtifacts } from "./count-artifacts.ts";
+import { checkCountRequest } from "./count-request.ts";
 import { makeCorpus, people } from "./make-corpus.ts";
 
 const BYTES = 800_000;
@@ -177,6 +179,9 @@ test("a payload that vault.count cannot take is refused", async () => {
       { code, message },
       JSON.stringify(input),
     );
+    // Which mailboxes there are, only the work finds out.
+    const told = checkCountRequest(input).filter(({ description }) => message.test(description));
+    assert.equal(told.length, code === 3 ? 1 : 0, JSON.stringify(input));
   }
 });
 
@@ -252,5 +257,36 @@ test("a count request that cannot be served is refused, and why", async () => {
       { code: 3, message },
       JSON.stringify(input),
     );
+    const told = checkArtifactsRequest(input).filter(({ description }) => message.test(description));
+    assert.equal(told.length, 1, JSON.stringify(input));
   }
+});
+
+test("before a start, all that is wrong with a request is told by its field", () => {
+  const fieldsOf = (violations: readonly FieldViolation[]): string[] => violations.map(({ field }) => field);
+  assert.deepEqual(checkCountRequest({ terms: "friday", startTime: "2024-03-01" }), []);
+  assert.deepEqual(fieldsOf(checkCountRequest({ x: 1, terms: "(", from: 2, endTime: "soon" })), [
+    "",
+    "terms",
+    "from",
+    "endTime",
+  ]);
+  assert.deepEqual(fieldsOf(checkCountRequest({ startTime: "2024-03-02", endTime: "2024-03-01" })), [
+    "endTime",
+  ]);
+  assert.deepEqual(checkArtifactsRequest({ matterId: "m1", query: mail }), []);
+  assert.deepEqual(fieldsOf(checkArtifactsRequest({})), ["matter_id", "query.corpus"]);
+  assert.deepEqual(fieldsOf(checkArtifactsRequest({ matterId: "m1", query: [] })), ["query"]);
+  const query = {
+    ...mail,
+    terms: "a OR",
+    mailOptions: { x: 1 },
+    startTime: "2024-03-02",
+    endTime: "2024-03-01",
+  };
+  assert.deepEqual(fieldsOf(checkArtifactsRequest({ matterId: "m1", query })), [
+    "query.mailOptions",
+    "query.terms",
+    "query.endTime",
+  ]);
 });

@@ -2,9 +2,7 @@
 import type { JsonObject, OperationContext } from "belayd/worker";
 import { archiveRate, type Mailbox, openArchive } from "./archive.ts";
 import { countMessages, sum } from "./archive-count.ts";
-import { checkFields, InvalidQuery, type MessageQuery, queryTest, textField } from "./message-query.ts";
-
-const fields = ["mailbox", "terms", "from", "to", "startTime", "endTime", "ratePerSecond"];
+import { readCountRequest } from "./count-request.ts";
 
 /** google.rpc.Code.NOT_FOUND: the operation fails with it. */
 class UnknownMailbox extends Error {
@@ -19,10 +17,9 @@ class UnknownMailbox extends Error {
  * `{"matches": 12, "messages": 3456, "undated": 0, "bytes": 6000123, "mailboxes": [{"mailbox": ..., ...}]}`.
  */
 export async function handler(context: OperationContext, input: JsonObject): Promise<JsonObject> {
-  checkFields(input, "the payload", fields);
-  const matches = queryTest(queryOf(input));
-  const ratePerSecond = rateOf(input);
-  const mailboxes = choose(await openArchive(context), textField(input, "mailbox"));
+  const { matches, mailbox, ratePerSecond: rate } = readCountRequest(input);
+  const ratePerSecond = rate ?? archiveRate();
+  const mailboxes = choose(await openArchive(context), mailbox);
   const counts = await countMessages(context, { mailboxes, matches, ratePerSecond });
   return {
     matches: sum(counts, (count) => count.matches),
@@ -31,23 +28,6 @@ export async function handler(context: OperationContext, input: JsonObject): Pro
     bytes: sum(counts, (count) => count.bytes),
     mailboxes: counts,
   };
-}
-
-function queryOf(input: JsonObject): MessageQuery {
-  const query: MessageQuery = {};
-  for (const name of ["terms", "from", "to", "startTime", "endTime"] as const) {
-    const text = textField(input, name);
-    if (text !== undefined) query[name] = text;
-  }
-  return query;
-}
-
-function rateOf({ ratePerSecond = null }: JsonObject): number {
-  if (ratePerSecond === null) return archiveRate();
-  if (typeof ratePerSecond === "number" && Number.isSafeInteger(ratePerSecond) && ratePerSecond >= 0) {
-    return ratePerSecond;
-  }
-  throw new InvalidQuery(`ratePerSecond ${JSON.stringify(ratePerSecond)} is not a whole number of bytes`);
 }
 
 function choose(mailboxes: readonly Mailbox[], name: string | undefined): readonly Mailbox[] {
