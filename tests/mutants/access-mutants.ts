@@ -273,9 +273,9 @@ const order: readonly Mutant[] = [
     edits: [
       {
         file: START_CALL,
-        find: "    const { parent, problem } = readParent(request, context);\n    checkServed();\n    checkRequest(request);\n",
+        find: "    const { parent, problem } = readParent(request, context);\n    checks.served();\n    checkRequest(request);\n",
         replace:
-          "    checkServed();\n    checkRequest(request);\n    const { parent, problem } = readParent(request, context);\n",
+          "    checks.served();\n    checkRequest(request);\n    const { parent, problem } = readParent(request, context);\n",
       },
     ],
     killers: [

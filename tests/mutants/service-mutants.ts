@@ -269,8 +269,20 @@ const starts: readonly Mutant[] = [
   {
     name: "a start method that nobody serves starts an operation that never runs",
     breaks: "R15",
-    edits: [{ file: START_CALL, find: "    checkServed();\n", replace: "" }],
+    edits: [{ file: START_CALL, find: "    checks.served();\n", replace: "" }],
     killers: [byStart("a type that nobody serves")],
+  },
+  {
+    name: "a type's own check of a start is not asked",
+    breaks: "R15",
+    edits: [{ file: START_CALL, find: "    checks.input(json as JsonObject);\n", replace: "" }],
+    killers: [
+      {
+        file: "src/services/start-check.test.ts",
+        title: "the check of a start method gets the JSON that the handler gets",
+        says: "strictly deep-equal",
+      },
+    ],
   },
   {
     name: "validate_only starts",
