@@ -4,7 +4,14 @@ import { after, before, describe, test } from "node:test";
 import { type protos, v1beta1 } from "@google-cloud/automl";
 import { type BelayServer, type Endpoint, serviceOf, startBelay } from "./belay-server.ts";
 import { clientVersion } from "./client-version.ts";
-import { type ClientError, type Gax, gaxVersions, rejection, type Transport } from "./google-clients.ts";
+import {
+  type ClientError,
+  type Gax,
+  gaxVersions,
+  rejection,
+  type Transport,
+  untilOperationDone,
+} from "./google-clients.ts";
 import { idOf } from "./heartbeat.ts";
 
 const CANCELLED = 1;
@@ -88,8 +95,8 @@ for (const { name: version, gax } of await gaxVersions()) {
         await operation.cancel();
         const error = await promise;
         assert.equal(error.code, CANCELLED, error.message);
+        const { done, error: status, response } = await untilOperationDone(() => get(client, name));
         await server.heartbeats.assertStopped(name, pid);
-        const { done, error: status, response } = await get(client, name);
         assert.deepEqual([done, status?.code, status?.details ?? []], [true, CANCELLED, []]);
         assert.ok(!response);
       });

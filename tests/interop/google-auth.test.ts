@@ -9,7 +9,14 @@ import tls from "node:tls";
 import type { v1beta1 } from "@google-cloud/automl";
 import { type BelayServer, serviceOf, startBelay } from "./belay-server.ts";
 import { clientVersion } from "./client-version.ts";
-import { type ClientError, type Gax, gaxVersions, rejection, type Transport } from "./google-clients.ts";
+import {
+  type ClientError,
+  type Gax,
+  gaxVersions,
+  rejection,
+  type Transport,
+  untilOperationDone,
+} from "./google-clients.ts";
 import { type GaxiosError, loadGoogle, untilDone, type Vault } from "./googleapis-client.ts";
 import { makeCertificate, type TlsFiles } from "./tls-files.ts";
 
@@ -98,6 +105,13 @@ describe(clientVersion("@google-cloud/automl"), () => {
         const promise = rejection(operation.promise());
         await operation.cancel();
         assert.equal((await promise).code, CANCELLED);
+        const read = async (): Promise<{ done?: boolean | null }> => {
+          const [found] = (await client.operationsClient.getOperation({ name } as never)) as never as [
+            { done?: boolean | null },
+          ];
+          return found;
+        };
+        await untilOperationDone(read);
         await server.heartbeats.assertStopped(name, pid);
         await client.close();
 

@@ -105,6 +105,22 @@ export interface ClientError extends Error {
   errorInfoMetadata?: Record<string, string>;
 }
 
+/**
+ * Asks Get until the operation is done, for up to 15 s. After `operation.cancel()` the promise alone does not tell: cancel
+ * aborts the poll in flight, and google-gax may reject the promise with that, code 1 too, while the work still stops.
+ */
+export async function untilOperationDone<Operation extends { done?: boolean | null }>(
+  get: () => Promise<Operation>,
+): Promise<Operation> {
+  const end = performance.now() + 15_000;
+  let operation = await get();
+  while (!operation.done) {
+    assert.ok(performance.now() < end, "the operation is not done after 15 s");
+    operation = await get();
+  }
+  return operation;
+}
+
 /** The error of a call that must fail. */
 export async function rejection(promise: Promise<unknown>): Promise<ClientError> {
   try {
