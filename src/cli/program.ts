@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { printError, tolerateClosedPipes } from "./output.ts";
-import { holdYoungHeap } from "./start-heap.ts";
+import { shrinkHeapAfterStart } from "./start-heap.ts";
 
 /** What a program that embeds `belay serve` (npm start) wants to be told. */
 export interface CliHooks {
@@ -110,7 +110,7 @@ export async function runCli(argv: readonly string[], hooks: CliHooks = {}): Pro
   try {
     const called = argv.filter((word) => !word.startsWith("-"));
     const verb = called[0] === "help" ? called[1] : called[0];
-    if (verb === "serve") holdYoungHeap();
+    if (verb === "serve") shrinkHeapAfterStart();
     const program = await createProgram((name) => name === verb, hooks);
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
