@@ -45,7 +45,8 @@ function errorsDocument(): string {
 Every error that Belay answers carries a \`google.rpc.ErrorInfo\` with a reason from this table and the domain \`${ERROR_DOMAIN}\`.
 The parameters in braces are repeated in \`ErrorInfo.metadata\` under the same name. On gRPC the code is the call's status, and the
 details are in the trailer \`grpc-status-details-bin\`; on REST the body is the one of
-[AIP-193](https://google.aip.dev/193), with the HTTP status beside the code.
+[AIP-193](https://google.aip.dev/193), with the HTTP status beside the code; a service of the dialect yandex answers the bare
+\`google.rpc.Status\` with a \`google.rpc.RequestInfo\`.
 
 An error inside an operation (\`Operation.error\`) is something else: it is the stored outcome of the work, its code is a number of
 \`google.rpc.Code\`, and it says nothing of the call that read it.
