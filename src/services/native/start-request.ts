@@ -1,12 +1,12 @@
 // StartOperationRequest at the door: every limit is checked here, before anything is stored. Answers the engine's request.
-import { createHash } from "node:crypto";
 import { type Clock, type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
 import { invalidField } from "../../base/rpc-error.ts";
 import { type StartRequest, unknownType } from "../../engine/engine.ts";
+import { jsonDigest } from "../../protocol/canonical-json.ts";
 import type { StartOperationRequest } from "../../protocol/gen/belay/v1/operations_pb.ts";
 import { jsonPayload } from "../../protocol/json-payload.ts";
 import { isOperationParent } from "../../protocol/operation-name.ts";
-import type { JsonObject, JsonValue } from "../../protocol/worker-connection.ts";
+import type { JsonObject } from "../../protocol/worker-connection.ts";
 import { checkReach } from "../access.ts";
 import type { CallContext } from "../method.ts";
 import { fitsParents, parentForm } from "../parent-pattern.ts";
@@ -139,7 +139,7 @@ function readDeadline(deadline: Instant, now: Instant): Instant {
 /** SHA-256 over a canonical form of the decoded request: the order of keys and the wire format do not matter. */
 function digestOf(request: StartOperationRequest, graceMs: number | undefined): string {
   const { type, description, labels, parent, deadline, cancelPolicy } = request;
-  const canonical = canonicalJson({
+  return jsonDigest({
     type,
     description,
     labels,
@@ -149,15 +149,4 @@ function digestOf(request: StartOperationRequest, graceMs: number | undefined): 
     cancellable: cancelPolicy?.cancellable ?? null,
     graceMs: graceMs ?? null,
   });
-  return createHash("sha256").update(canonical).digest("base64url");
-}
-
-/** JSON text with every object's keys sorted. The depth was checked before. */
-function canonicalJson(value: JsonValue): string {
-  if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  const members = Object.keys(value)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`);
-  return `{${members.join(",")}}`;
 }
