@@ -43,9 +43,9 @@ export const wireMutants: readonly Mutant[] = [
     breaks: "S2",
     edits: [
       {
-        file: "src/services/google/projection.ts",
-        find: "  if (!view.done) return view;\n",
-        replace: '  if (!view.done) return { ...view, error: { code: 1, message: "", details: [] } };\n',
+        file: "src/services/operation-result.ts",
+        find: "  if (!result.done) return result;\n",
+        replace: '  if (!result.done) return { ...result, error: { code: 1, message: "", details: [] } };\n',
       },
     ],
     killers: [{ file: "src/services/google/projection.test.ts", says: "AssertionError" }],

@@ -4,6 +4,7 @@ import type { Killer, Mutant } from "./run-mutant.ts";
 
 const GUARD = "src/server/guard.ts";
 const PROJECTION = "src/services/yandex/projection.ts";
+const RESULT = "src/services/operation-result.ts";
 const SERVICE = "src/services/yandex/operation-service.ts";
 const LIST = "src/services/declared/list-operations.ts";
 const REQUEST_ID = "src/services/declared/start-request-id.ts";
@@ -125,10 +126,10 @@ const shape: readonly Mutant[] = [
     breaks: "R22",
     edits: [
       {
-        file: PROJECTION,
-        find: "  if (!view.done) return view;\n",
+        file: RESULT,
+        find: "  if (!result.done) return result;\n",
         replace:
-          '  if (record.state === "CANCELLING") view.error = { code: 1, message: "", details: [] };\n  if (!view.done) return view;\n',
+          '  if (record.state === "CANCELLING") result.error = { code: 1, message: "", details: [] };\n  if (!result.done) return result;\n',
       },
     ],
     killers: [byProjection("an unfinished operation")],
@@ -162,7 +163,7 @@ const shape: readonly Mutant[] = [
     breaks: "R54",
     edits: [
       {
-        file: PROJECTION,
+        file: RESULT,
         find: "message: outcome.status.message, details: [] };",
         replace: "message: outcome.status.message, details: outcome.status.details };",
       },
