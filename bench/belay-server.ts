@@ -10,10 +10,13 @@ import { delay } from "../src/base/timers.ts";
 import type { StartCommand } from "../src/engine/commands.ts";
 import { Engine, type StartRequest } from "../src/engine/engine.ts";
 import type { StoredOperation } from "../src/engine/operation.ts";
+import { openReceiptKeys } from "../src/engine/receipts/receipt-keys.ts";
 import { createServer } from "../src/server/server.ts";
 import { defaultService } from "../src/services/builtin/default.ts";
 import { operationBinary } from "../src/services/google/projection.ts";
+import { startSystemWorker } from "../src/services/native/cancel-operations/system-worker.ts";
 import { createInProcessConnection } from "../src/services/worker/in-process-connection.ts";
+import { databasePath } from "../src/stores/sqlite/data-folder.ts";
 import { SqliteStore } from "../src/stores/sqlite/sqlite-store.ts";
 import { policyOf } from "../src/worker/operation-policy.ts";
 import { createWorker, defineOperation, type OperationDefinition } from "../src/worker/worker.ts";
@@ -22,10 +25,12 @@ import { answerParent, tellReady } from "./child.ts";
 /** What a started server tells. */
 export interface Belay {
   address: string;
+  /** The file of its database. */
+  database: string;
 }
 
 type Question =
-  | { ask: "doneOperation" | "parkedOperation" | "aborts" | "memory" | "release" }
+  | { ask: "doneOperation" | "parkedOperation" | "aborts" | "begins" | "memory" | "release" }
   | {
       ask: "lives" | "singleLives" | "hold" | "waiters" | "fill" | "randomNames";
       count: number;
@@ -36,10 +41,15 @@ const folder = mkdtempSync(join(tmpdir(), "belay-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const aborts: Record<string, string> = {};
+const begins: Record<string, string> = {};
 const gate = Promise.withResolvers<void>();
 
 const operations: readonly OperationDefinition[] = [
   defineOperation({ type: "bench.noop" }, async () => undefined),
+  defineOperation({ type: "bench.begins" }, async ({ name }) => {
+    begins[name] = String(monotonicNs());
+    return undefined;
+  }),
   defineOperation({ type: "bench.answer" }, async () => ({ pages: 3, text: "belay" })),
   defineOperation({ type: "bench.hold" }, async () => {
     await gate.promise;
@@ -60,23 +70,24 @@ const store = await SqliteStore.open(join(folder, "data"), {
   ...(process.argv.includes("--no-cache") ? { cacheBytes: 0 } : {}),
   onFatal: (message: string) => logger.fatal(message),
 });
-const engine = new Engine({ store, logger });
+const engine = new Engine({ store, logger, receiptKeys: openReceiptKeys(join(folder, "receipts")) });
 for (const definition of operations) engine.registerType(definition.type, policyOf(definition));
 // A type that is known and that no worker takes: its operations stay pending.
 engine.registerType(
   "bench.parked",
   policyOf(defineOperation({ type: "bench.parked" }, async () => undefined)),
 );
-engine.startMaintenance();
 const worker = createWorker({
   connection: createInProcessConnection(engine),
-  operations,
+  handlers: operations,
   slots: 10_200,
   name: "bench",
   processFolder: join(folder, "processes"),
   logger,
 });
 await worker.start();
+await startSystemWorker(engine, logger);
+engine.startMaintenance();
 const server = createServer({ engine, logger, host: "127.0.0.1", port: 0 });
 const { port } = await server.listen();
 
@@ -134,6 +145,8 @@ async function singleLives(count: number): Promise<number> {
       session,
       kind: "embedded",
       worker: "",
+      build: "",
+      principal: "",
       types: ["bench.noop"],
       slots: 1,
       guarded: true,
@@ -172,6 +185,12 @@ function startCommand(type: string): StartCommand {
     policy,
     startAfter: 0,
     deadline: null,
+    priority: 0,
+    concurrencyKey: "",
+    supersedeKey: "",
+    rerunOf: "",
+    parentAttempt: null,
+    shared: false,
     request: null,
     metadata: null,
     requestKey: null,
@@ -210,6 +229,8 @@ async function answer(question: Question): Promise<unknown> {
     }
     case "aborts":
       return { aborts };
+    case "begins":
+      return { begins };
     case "memory":
       globalThis.gc?.();
       await delay(500);
@@ -248,4 +269,7 @@ async function answer(question: Question): Promise<unknown> {
 }
 
 answerParent<Question>(answer);
-tellReady({ address: `127.0.0.1:${port}` } satisfies Belay);
+tellReady({
+  address: `127.0.0.1:${port}`,
+  database: databasePath(join(folder, "data")),
+} satisfies Belay);

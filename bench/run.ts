@@ -6,6 +6,7 @@ import { cpus, totalmem } from "node:os";
 import { type Measurement, ROUNDS, type Suite } from "./measurement.ts";
 import { cancelLatencySuite } from "./suites/cancel-latency.ts";
 import { livesSuite } from "./suites/lives.ts";
+import { bulkCancelSuite, heartbeatSuite, idleStartSuite, remoteCancelSuite } from "./suites/remote.ts";
 import { scaleSuite } from "./suites/scale.ts";
 import { startUpSuite } from "./suites/start-up.ts";
 import { getGrpcSuite, getRestSuite, startGrpcSuite } from "./suites/unary.ts";
@@ -17,6 +18,10 @@ const suites: readonly Suite[] = [
   startGrpcSuite,
   livesSuite,
   cancelLatencySuite,
+  remoteCancelSuite,
+  bulkCancelSuite,
+  heartbeatSuite,
+  idleStartSuite,
   startUpSuite,
   waitsSuite,
   scaleSuite,

@@ -32,6 +32,9 @@ try {
       progress: (percent, message = "") => tell({ progress: [percent, message] }),
       checkpoint: async (state) => tell({ checkpoint: state }),
       log: () => {},
+      critical: async (_reason, work) => await work(),
+      onCleanup: () => {},
+      start: () => Promise.reject(new Error("no children here")),
     },
     input,
   );

@@ -24,6 +24,9 @@ export class RecordedContext {
       progress: (percent, message = "") => void this.progress.push([percent, message]),
       checkpoint: async (state) => void this.checkpoints.push(structuredClone(state)),
       log: () => {},
+      critical: async (_reason, work) => await work(),
+      onCleanup: () => {},
+      start: () => Promise.reject(new Error("no children here")),
     };
   }
 }

@@ -1,5 +1,6 @@
 // `npm run demo`: a tour of about a minute. It starts one operation of each system, cancels it through its own client, and
-// shows from outside that the work stopped. Flags after `--`: npm run demo -- --clients
+// shows from outside that the work stopped; then a killed worker, a family, many at once, and the receipts of it all. Flags
+// after `--`: npm run demo -- --clients
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { enableCompileCache } from "node:module";
@@ -11,8 +12,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const usage = `npm run demo [-- flags]
   --clients          first installs the systems' real clients, for the interop tests too (once; about 440 MB)
   --curl             takes curl even where a real client is installed
-  --only <ids>       shows these systems: yandex, vault, dai, automl, default; separated by commas
-  --watch <time>     how long each operation is watched before its cancel (default 4s)`;
+  --only <ids>       shows these stops: yandex, vault, dai, automl, default, worker, family, many, receipts; with commas
+  --watch <time>     how long each system's operation is watched before its cancel (default 2500ms)`;
 
 interface Flags {
   clients: boolean;
@@ -29,7 +30,7 @@ async function readFlags(): Promise<Flags | null> {
       curl: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
       only: { type: "string", default: "" },
-      watch: { type: "string", default: "4s" },
+      watch: { type: "string", default: "2500ms" },
     },
   });
   if (values.help) return null;

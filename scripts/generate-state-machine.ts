@@ -2,7 +2,7 @@
 // command, and puts what it did between the page's markers. The rest of the page is written by hand.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { OperationCommand } from "../src/engine/commands.ts";
+import type { ChildEndedCommand, OperationCommand } from "../src/engine/commands.ts";
 import { nextTimer, type OperationRecord } from "../src/engine/operation.ts";
 import { transition } from "../src/engine/transition.ts";
 import {
@@ -12,6 +12,7 @@ import {
   failCommand,
   type Holder,
   type PolicyChoice,
+  sampleKey,
   simple,
   startCommand,
   stoppedCommand,
@@ -29,7 +30,7 @@ interface Situation {
   record: OperationRecord | null;
 }
 
-type Timer = "the operation's deadline" | "attempt or stall timeout" | "cancel deadline";
+type Timer = "the operation's deadline" | "watch deadline" | "attempt or stall timeout" | "cancel deadline";
 
 interface Event {
   /** As the tables say it. */
@@ -37,6 +38,8 @@ interface Event {
   make(holder: Holder): OperationCommand;
   /** It comes when this timer is due, and only then. */
   timer?: Timer;
+  /** It is about operations that somebody has to watch. */
+  isWatching?: boolean;
 }
 
 const w1: Holder = { session: "w1", token: 1 };
@@ -63,6 +66,35 @@ const twice = { maxAttempts: 2 };
 const once = { maxAttempts: 1 };
 const soon = { deadline: EPOCH + UNIT };
 
+const unwatched = { maxAttempts: 1, unwatchedMs: 1 };
+/** A child that ended, as its parent is told of it. */
+const ended = { outcome: "CANCELLED", unconfirmed: false, wasUnconfirmed: false } as const;
+
+function childEnded(
+  how: Partial<Pick<ChildEndedCommand, "outcome" | "unconfirmed" | "wasUnconfirmed">>,
+): OperationCommand {
+  return {
+    type: "childEnded",
+    key: sampleKey(),
+    child: { service: "default", name: "operations/c" },
+    ...ended,
+    ...how,
+  };
+}
+
+/** The same operation with one child that is awaited. */
+function withChild(from: Situation, when: string): Situation {
+  const children = { started: 1, awaited: 1, unconfirmed: 0, stopMs: 2 };
+  return { ...from, when, record: from.record && { ...from.record, children } };
+}
+
+/** The same operation after one more command. */
+function then(from: Situation, command: OperationCommand): Situation {
+  const record = transition(from.record, command, EPOCH).record;
+  return { ...from, state: record?.state ?? "-", record };
+}
+
+const watchDeadline = { timer: "watch deadline" } as const;
 const deadline = { timer: "the operation's deadline" } as const;
 const timeout = { timer: "attempt or stall timeout" } as const;
 const cancelDeadline = { timer: "cancel deadline" } as const;
@@ -72,13 +104,20 @@ const situations: readonly Situation[] = [
   situation({ ...deadline, when: "free" }, { ...twice, ...soon }),
   situation({ ...deadline, when: "reserved" }, { ...twice, ...soon }, reserved),
   situation({ when: "may still run" }, { maxAttempts: 3 }, begun, 2, simple.tick()),
+  situation({ ...watchDeadline, when: "unwatched" }, unwatched),
   situation({ ...timeout, when: "attempts left" }, twice, begun),
   situation({ ...timeout, when: "last attempt" }, once, begun),
   situation({ ...deadline, when: "attempts left" }, { ...twice, ...soon }, begun, 1),
   situation({ ...deadline, when: "last attempt" }, { ...once, ...soon }, begun, 1),
+  situation({ ...watchDeadline, when: "unwatched" }, unwatched, begun),
   situation({ ...cancelDeadline, when: "guarded" }, twice, begun, cancelCommand()),
   situation({ ...cancelDeadline, when: "not guarded" }, twice, begunUnguarded, cancelCommand()),
   situation({ ...cancelDeadline, when: "stopped by its deadline" }, soon, begun, 1, simple.tick()),
+  withChild(situation(cancelDeadline, twice, begun, cancelCommand()), "with a child"),
+  then(
+    withChild(situation(cancelDeadline, twice, begun, cancelCommand()), "stopped, a child is awaited"),
+    stoppedCommand(w1),
+  ),
   situation({}, twice, begun, completeCommand(w1, "first")),
   situation({ when: "by a report" }, once, begun, failCommand(w1, { digest: "first" })),
   situation({ when: "timed out" }, once, begun, 2, simple.tick()),
@@ -96,6 +135,7 @@ const events: readonly Event[] = [
   { name: "progress", make: (holder) => simple.progress(holder) },
   { name: "checkpoint", make: (holder) => simple.checkpoint(holder) },
   { name: "cancel delivered, acknowledged, escalated", make: (holder) => simple.phase(holder) },
+  { name: "cancel deferred by a critical section", make: (holder) => simple.phase(holder, "DEFERRED") },
   { name: "complete", make: (holder) => completeCommand(holder) },
   { name: "failure, final", make: (holder) => failCommand(holder) },
   { name: "failure, retryable", make: (holder) => failCommand(holder, { retryable: true }) },
@@ -106,11 +146,21 @@ const events: readonly Event[] = [
     make: ({ token }) => completeCommand({ session: "w2", token }),
   },
   { name: "cancel", make: () => cancelCommand() },
+  { name: "cancel, forced", make: () => cancelCommand({ force: true }) },
+  { name: "cancel of another revision", make: () => cancelCommand({ ifRevision: 0 }) },
   { name: "delete", make: () => simple.remove() },
+  { name: "override by an operator", make: () => simple.override() },
+  { name: "somebody watches (unwatchedMs is set)", make: () => simple.watched(), isWatching: true },
+  { name: "the last child ended", make: () => childEnded({}) },
+  {
+    name: "the last child ended unconfirmed",
+    make: () => childEnded({ outcome: "FAILED", unconfirmed: true }),
+  },
   { name: "lease expiry", make: () => simple.expire("w1") },
   { name: "lease expiry, the work seen alive", make: () => simple.expire("w1", true) },
   { name: "attempt or stall timeout", make: () => simple.tick(), timer: "attempt or stall timeout" },
   { name: "the operation's deadline", make: () => simple.tick(), timer: "the operation's deadline" },
+  { name: "watch deadline", make: () => simple.tick(), timer: "watch deadline" },
   { name: "cancel deadline", make: () => simple.tick(), timer: "cancel deadline" },
 ];
 
@@ -151,9 +201,12 @@ function grouped(
 }
 
 function effectsIn(state: string, event: Event): Effect[] {
-  const found = situations.filter(
-    (from) => from.state === state && (!event.timer || from.timer === event.timer),
-  );
+  const found = situations.filter((from) => {
+    if (from.state !== state) return false;
+    if (event.timer) return from.timer === event.timer;
+    // To everything else an operation that somebody has to watch is like any other.
+    return (event.isWatching ?? false) === (from.timer === "watch deadline");
+  });
   return found.map((from) => effectOf(from, event));
 }
 

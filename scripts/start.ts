@@ -1,4 +1,4 @@
-// `npm start`: `belay serve` with the example operations, and three lines to paste once it answers. Flags after `--`
+// `npm start`: `belay serve` with the example operations, and some lines to paste once it answers. Flags after `--`
 // go to serve: npm start -- --port 9000.
 import { existsSync } from "node:fs";
 import { createRequire, enableCompileCache } from "node:module";
@@ -81,10 +81,13 @@ function printWhatToTry({ url, operationTypes }: { url: string; operationTypes: 
   const sample = samples.find(({ type }) => operationTypes.includes(type));
   if (!sample) return;
   const [start, get, cancel] = curlLines(url, sample);
+  const server = url === "http://127.0.0.1:8080" ? "" : ` --server ${url.replace("http://", "")}`;
   const steps = [
     ["start work", start],
     ["see how far it is", get],
     ["cancel it, and look again", cancel],
+    ["run a command of your own that can be cancelled from anywhere", `npx belay exec${server} -- sleep 60`],
+    ["see what is live, as it changes", `npx belay watch${server}`],
   ];
   console.log(`\nIn another terminal:\n\n${steps.map(([what, line]) => `# ${what}\n${line}`).join("\n")}\n`);
 }

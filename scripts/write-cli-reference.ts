@@ -17,11 +17,11 @@ const introduction = `# The \`belay\` command
 In a clone \`npx belay\` runs it; an installed package has \`belay\`. It needs Node.js 24 or later.
 
 - Results go to standard output, everything else (progress, notes, errors) to standard error. An error is one line.
-- \`--json\` prints one JSON document: the ProtoJSON of \`belay.v1\`, as the REST API answers it.
+- \`--json\` prints one JSON document: the ProtoJSON of \`belay.v1\`, as the REST API answers it; \`belay watch\` one a line.
 - \`operations/\` may be left out of a name: \`belay get opr0mh1k2j3c4v5b6n7q8\`.
 - Durations have a unit: \`500ms\`, \`30s\`, \`1.5m\`, \`2h\`, \`7d\`.
-- Colours and the progress bar appear on a terminal only; \`NO_COLOR\` turns colours off.
-- Ctrl-C ends a wait, never the operation.
+- Colours, bars and live tables appear on a terminal only; \`NO_COLOR\` turns colours off.
+- Ctrl-C ends a wait or a watch, never the operation; only \`belay exec\` passes it on, as a cancel.
 `;
 
 /** The whole page. */

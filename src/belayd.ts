@@ -8,13 +8,19 @@ export {
   connect,
   type ListOptions,
   type Operation,
+  OperationCancelled,
+  OperationError,
+  OperationFailed,
   OperationHandle,
   type OperationPage,
   type Receipt,
   responseJson,
   type StartOptions,
   State,
+  StopUnconfirmed,
   type WaitOptions,
+  type WatchEvent,
+  type WatchOptions,
 } from "./client/client.ts";
 export { createServer } from "./server/server.ts";
 export { builtinServices } from "./services/builtin/builtin-services.ts";

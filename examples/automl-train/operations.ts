@@ -26,5 +26,8 @@ export const operations: readonly OperationDefinition[] = [
     module: new URL("./train.ts", import.meta.url),
     check: checkSettings,
     ...policy,
+    // Two renames; and two drafts to remove where it comes to none.
+    criticalMs: 2_000,
+    cleanupMs: 2_000,
   }),
 ];

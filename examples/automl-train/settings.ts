@@ -45,7 +45,7 @@ const ranges: Readonly<Record<keyof Settings, Range>> = {
 export const defaultSettings: Settings = readSettings({});
 
 /** Reads `{"epochs": 40, "hidden": 32}`: all of it may be left out. Throws InvalidPayload. */
-export function readSettings(input: JsonObject): Settings {
+export function readSettings({ saveAs: _file, ...input }: JsonObject): Settings {
   checkNames(input);
   const read = (key: keyof Settings): number => readNumber(key, input[key], ranges[key]);
   return {
@@ -58,13 +58,22 @@ export function readSettings(input: JsonObject): Settings {
   };
 }
 
-/** Everything that readSettings would refuse. */
-export function checkSettings(input: JsonObject): FieldViolation[] {
+/** The name of the files that the model is saved as, `{"saveAs": "digits-1"}`; null for none. Throws InvalidPayload. */
+export function readSaveAs({ saveAs = null }: JsonObject): string | null {
+  if (saveAs === null || (typeof saveAs === "string" && /^[a-z][a-z0-9-]{0,62}$/.test(saveAs))) return saveAs;
+  throw new InvalidPayload(
+    `saveAs ${JSON.stringify(saveAs)} is not a small letter and up to 62 small letters, digits and hyphens`,
+  );
+}
+
+/** Everything that readSettings and readSaveAs would refuse. */
+export function checkSettings({ saveAs, ...input }: JsonObject): FieldViolation[] {
   const numbers = (Object.keys(ranges) as (keyof Settings)[]).map((key): [string, () => unknown] => [
     key,
     () => readNumber(key, input[key], ranges[key]),
   ]);
-  return violationsOf({ "": () => checkNames(input), ...Object.fromEntries(numbers) });
+  const name = (): unknown => readSaveAs(saveAs === undefined ? {} : { saveAs });
+  return violationsOf({ "": () => checkNames(input), ...Object.fromEntries(numbers), saveAs: name });
 }
 
 /** One violation for each reading that throws InvalidPayload, by the paths of their fields; `""` is the whole. */
@@ -84,7 +93,7 @@ function checkNames(input: JsonObject): void {
   const unknown = Object.keys(input).find((key) => !Object.hasOwn(ranges, key));
   if (unknown === undefined) return;
   throw new InvalidPayload(
-    `there is no setting ${JSON.stringify(unknown)}; there are: ${Object.keys(ranges).join(", ")}`,
+    `there is no setting ${JSON.stringify(unknown)}; there are: ${Object.keys(ranges).join(", ")}, saveAs`,
   );
 }
 

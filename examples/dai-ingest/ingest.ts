@@ -107,13 +107,15 @@ async function ingest(order: Order, signal: AbortSignal): Promise<Response> {
   const published = join(order.output, order.id);
   try {
     const response = await makeRenditions(order, partial, signal);
+    // From here to the exit a cancel waits: the output is published, and the operation has succeeded.
+    note({ critical: "publishing the renditions" });
     // An earlier attempt may have got this far and been lost before it could say so.
     await rm(published, { recursive: true, force: true });
     signal.throwIfAborted();
     await rename(join(partial, "whole"), published);
     await removeFolder(partial);
-    // Told to stop between the rename and the exit, the operation is CANCELLED: then nothing of it may stay. What is
-    // left of that window is the time that Node takes to exit.
+    // A SIGTERM that crossed the note, or came when the section had its time: the operation is CANCELLED, and nothing of
+    // it may stay.
     signal.throwIfAborted();
     return response;
   } catch (error) {

@@ -134,6 +134,27 @@ test("a cancel ends ffmpeg within the grace and leaves no file", async (t) => {
   assert.deepEqual(run.checkpoint, { phase: "stopped", partialFiles: "removed" });
 });
 
+test("a cancel that comes while the output is published waits, and the video is there", async () => {
+  const output = await newOutput();
+  // What an attempt that was lost had published: so much that removing it takes a while.
+  const published = join(output, "example");
+  for (let part = 0; part < 100; part++) {
+    const folder = join(published, `part-${part}`);
+    await mkdir(folder, { recursive: true });
+    await Promise.all(Array.from({ length: 100 }, (_, index) => writeFile(join(folder, `${index}.ts`), "")));
+  }
+  await using run = new ExampleRun();
+  const input = { seconds: 2, renditions: ["360p"] };
+  await run.start(ingestOperations({ media, output }), { type: "dai.ingest", input });
+  await until("it is being removed", async () => (await readdir(published).catch(() => [])).length < 100);
+  run.cancel(5_000);
+  const { response } = await run.reported("complete");
+  const { detail } = await run.reported("cancelPhase", ({ phase }) => phase === "DEFERRED");
+  assert.equal(detail, "publishing the renditions");
+  assert.equal(JSON.parse(String(response?.["stdout"])).master, "example/master.m3u8");
+  assert.deepEqual((await readdir(published)).sort(), ["360p", "master.m3u8"]);
+});
+
 test("a cancel while the test clip is made leaves no clip", async () => {
   const [output, empty] = [await newOutput(), await mkdtemp(join(top, "media-"))];
   await using run = new ExampleRun();

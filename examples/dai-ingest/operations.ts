@@ -7,6 +7,7 @@ import {
   type JsonObject,
   type OperationDefinition,
 } from "belayd/worker";
+import { campaignOperation } from "./campaign.ts";
 import { sweepPartialFolders } from "./partial-folders.ts";
 import { renditions } from "./renditions.ts";
 import { findSource } from "./source-video.ts";
@@ -118,10 +119,13 @@ export function ingestOperations(folders: IngestFolders): readonly OperationDefi
       maxAttempts: 3,
       // It kills ffmpeg at once and removes its files, which takes well under a second.
       graceMs: 5_000,
+      // Publishing is one rename; removing what an earlier attempt had published may take a moment.
+      criticalMs: 3_000,
       killMs: 2_000,
       // ffmpeg tells how far it is twice a second.
       stallTimeoutMs: 60_000,
     }),
+    campaignOperation(folders.output, (video) => checkIngest(folders, video)),
   ];
 }
 

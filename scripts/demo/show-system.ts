@@ -4,6 +4,7 @@ import type { BarContent } from "../../src/cli/progress-bar.ts";
 import type { Client, FinalOperation } from "./clients/client.ts";
 import { type CancelReceipt, OperationWatch, type WatchedOperation } from "./operation-watch.ts";
 import type { Show } from "./show.ts";
+import type { StopResult } from "./stop-result.ts";
 import type { System, TourWorld } from "./systems.ts";
 import type { Lookout, WorkPiece } from "./work-pieces.ts";
 
@@ -16,15 +17,6 @@ const LOOK_PERIOD_MS = 50;
 const WATCH_MAX_PERCENT = 30;
 
 const CANCELLED = 1;
-
-export interface StopResult {
-  system: System;
-  /** What was seen before, to be looked for once more at the end. */
-  pieces: readonly WorkPiece[];
-  isGone: boolean;
-  isCancelled: boolean;
-  receipt: CancelReceipt;
-}
 
 export interface StopOptions {
   world: TourWorld;
@@ -60,7 +52,9 @@ export async function showSystem(system: System, options: StopOptions): Promise<
     show.field("operation", JSON.stringify(essence(operation)), isCancelled ? undefined : "red");
     const receipt = await watch.receipt();
     showReceipt(receipt, show);
-    return { system, pieces, isGone, isCancelled, receipt };
+    const { outcome, evidence, mechanism } = receipt;
+    const latency = latencyOf(receipt);
+    return { id: system.id, outcome, evidence, mechanism, latency, pieces, isGone, isGood: isCancelled };
   } finally {
     show.clear();
     client.close();

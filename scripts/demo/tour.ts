@@ -1,28 +1,52 @@
-// The tour: a server of its own, one stop for each system, a summary, and nothing left behind.
+// The tour: a server of its own, one stop for each system, some for what else a cancel must stand, a summary, and nothing
+// left behind.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeCorpus } from "../../examples/vault-count/make-corpus.ts";
 import { startConnectProxy } from "../../tests/interop/connect-proxy.ts";
 import { curlVersion } from "./clients/curl-client.ts";
+import { campaign } from "./scenes/campaign.ts";
+import { killedWorker } from "./scenes/killed-worker.ts";
+import { many } from "./scenes/many.ts";
+import { receipts } from "./scenes/receipts.ts";
 import { Show } from "./show.ts";
-import { latencyOf, type StopResult, showSystem } from "./show-system.ts";
-import { makePageRequest, type System, systems, type TourWorld } from "./systems.ts";
+import { showSystem } from "./show-system.ts";
+import type { StopResult } from "./stop-result.ts";
+import { makePageRequest, systems, type TourWorld } from "./systems.ts";
 import { makeFolders, removeAtExit, type TourFolders, TourServerProcess } from "./tour-server.ts";
 
 /** Enough mail for a count that is cancelled: a megabyte a second is read. */
 const MAIL_BYTES = 24_000_000;
 
+/** A stop of the tour. */
+interface Stop {
+  id: string;
+  title: string;
+  example: string | null;
+  missing(root: string): string | null;
+  show(world: TourWorld, show: Show, watchMs: number): Promise<StopResult>;
+}
+
+/** In the order of the tour. */
+const stops: readonly Stop[] = [
+  ...systems.map((system) => ({
+    ...system,
+    show: (world: TourWorld, show: Show, watchMs: number) => showSystem(system, { world, show, watchMs }),
+  })),
+  ...[killedWorker, campaign, many, receipts].map((scene) => ({ ...scene, show: scene.run })),
+];
+
 export interface TourOptions {
   /** The repository. */
   root: string;
-  /** The ids of the systems to show; all of them if it is empty. */
+  /** The ids of the stops to show; all of them if it is empty. */
   only: readonly string[];
   isCurlOnly: boolean;
   watchMs: number;
   signal: AbortSignal;
 }
 
-/** Shows it all. True if every operation ended cancelled and its work is gone. */
+/** Shows it all. True if everything ended as it should, and all work is gone. */
 export async function runTour(options: TourOptions): Promise<boolean> {
   const { root, signal } = options;
   const show = new Show();
@@ -35,8 +59,7 @@ export async function runTour(options: TourOptions): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
   stack.defer(removeFolders);
   if (chosen.length === 0) return false;
-  const count = chosen.length === 1 ? "one operation" : `${chosen.length} operations, each`;
-  show.line(`Belay's tour: ${count} cancelled by its own client. Ctrl-C ends it.`);
+  show.line(`Belay's tour, ${chosen.length === 1 ? "one stop" : `${chosen.length} stops`}. Ctrl-C ends it.`);
   const server = stack.adopt(await startServer(options, folders, chosen), (started) => started.stop());
   const { address } = server;
   const proxy = stack.adopt(await startConnectProxy({ host: "127.0.0.1", port: address.port }), (started) =>
@@ -51,10 +74,10 @@ export async function runTour(options: TourOptions): Promise<boolean> {
     isCurlOnly: options.isCurlOnly,
   };
   const results: StopResult[] = [];
-  for (const [index, system] of chosen.entries()) {
-    show.heading(`${index + 1}/${chosen.length} ${system.id}: ${system.title}`);
+  for (const [index, stop] of chosen.entries()) {
+    show.heading(`${index + 1}/${chosen.length} ${stop.id}: ${stop.title}`);
     try {
-      results.push(await showSystem(system, { world, show, watchMs: options.watchMs }));
+      results.push(await stop.show(world, show, options.watchMs));
     } catch (error) {
       signal.throwIfAborted();
       show.field("FAILED", error instanceof Error ? error.message : String(error), "red");
@@ -64,17 +87,17 @@ export async function runTour(options: TourOptions): Promise<boolean> {
   return showSummary({ results, count: chosen.length, tookMs: performance.now() - beginMs }, show);
 }
 
-/** The systems that were asked for and can be shown; what is left out is told in one line each. */
-function choose({ only, root }: TourOptions, show: Show): System[] {
-  const known = systems.map(({ id }) => id);
+/** The stops that were asked for and can be shown; what is left out is told in one line each. */
+function choose({ only, root }: TourOptions, show: Show): Stop[] {
+  const known = stops.map(({ id }) => id);
   const unknown = only.find((id) => !known.includes(id));
   if (unknown !== undefined)
-    throw new TypeError(`there is no system ${unknown}; there are: ${known.join(", ")}`);
-  return systems.filter((system) => {
-    if (only.length > 0 && !only.includes(system.id)) return false;
-    const problem = system.missing(root);
+    throw new TypeError(`there is no stop ${unknown}; there are: ${known.join(", ")}`);
+  return stops.filter((stop) => {
+    if (only.length > 0 && !only.includes(stop.id)) return false;
+    const problem = stop.missing(root);
     if (problem !== null)
-      show.line(`${system.id} is left out: ${problem.replace(/^.* is left out: /, "")}`, "yellow");
+      show.line(`${stop.id} is left out: ${problem.replace(/^.* is left out: /, "")}`, "yellow");
     return problem === null;
   });
 }
@@ -82,15 +105,16 @@ function choose({ only, root }: TourOptions, show: Show): System[] {
 async function startServer(
   { root, signal }: TourOptions,
   folders: TourFolders,
-  chosen: readonly System[],
+  chosen: readonly Stop[],
 ): Promise<TourServerProcess> {
-  const operationFiles = chosen.map(({ example }) => join(root, "examples", example, "operations.ts"));
+  const used = new Set(chosen.flatMap(({ example }) => example ?? []));
+  const operationFiles = [...used].map((example) => join(root, "examples", example, "operations.ts"));
   return await TourServerProcess.start(folders, { root, operationFiles, signal });
 }
 
 /** The mail and the pages that the examples work on. Answers the file of the recognition request. */
 async function prepareInputs(
-  chosen: readonly System[],
+  chosen: readonly Stop[],
   { top, mail }: TourFolders,
   { root, signal }: TourOptions,
 ): Promise<string> {
@@ -111,12 +135,12 @@ interface Summary {
 function showSummary({ results, count, tookMs }: Summary, show: Show): boolean {
   if (results.length > 0) showTable(results, show);
   const left = results.flatMap(({ pieces }) => pieces).filter((piece) => piece.isThere());
-  const good = results.filter(({ isGone, isCancelled }) => isGone && isCancelled);
+  const good = results.filter(({ isGone, isGood }) => isGone && isGood);
   const isGood = good.length === count && count > 0 && left.length === 0;
   const seconds = `${(tookMs / 1_000).toFixed(0)} s`;
   show.line("");
   show.line(
-    `${good.length} of ${count} ended cancelled with their work gone. The server is stopped, its folder removed. ${seconds}`,
+    `${good.length} of ${count} ended as they should, with their work gone. The server is stopped, its folder removed. ${seconds}`,
     isGood ? "green" : "red",
   );
   return isGood;
@@ -125,14 +149,14 @@ function showSummary({ results, count, tookMs }: Summary, show: Show): boolean {
 function showTable(results: readonly StopResult[], show: Show): void {
   show.line("");
   show.table(
-    ["SYSTEM", "OUTCOME", "EVIDENCE", "MECHANISM", "LATENCY", "WORK"],
-    results.map(({ system, receipt, isGone, isCancelled }) => [
-      { text: system.id },
-      { text: receipt.outcome, style: isCancelled ? "green" : "red" },
-      { text: receipt.evidence },
-      { text: receipt.mechanism },
-      { text: latencyOf(receipt) },
-      isGone ? { text: "gone", style: "green" } : { text: "LEFT", style: "red" },
+    ["STOP", "OUTCOME", "EVIDENCE", "MECHANISM", "LATENCY", "WORK"],
+    results.map(({ id, outcome, evidence, mechanism, latency, pieces, isGone, isGood }) => [
+      { text: id },
+      { text: outcome, style: isGood ? "green" : "red" },
+      { text: evidence },
+      { text: mechanism },
+      { text: latency },
+      isGone ? { text: pieces.length > 0 ? "gone" : "", style: "green" } : { text: "LEFT", style: "red" },
     ]),
   );
 }

@@ -57,6 +57,20 @@ export type ErrorReason =
   | "START_NOT_SERVED"
   | "ENDPOINT_NOT_FOUND"
   | "MALFORMED_HTTP"
+  | "PARENT_CLOSED"
+  | "CHILD_LIMIT"
+  | "ETAG_MISMATCH"
+  | "NOT_HELD"
+  | "FORCE_REFUSED"
+  | "INVALID_RESUME_TOKEN"
+  | "RESUME_TOKEN_EXPIRED"
+  | "WATCH_TOO_SLOW"
+  | "WORK_REFUSED"
+  | "WORKER_CREDENTIAL"
+  | "WORKER_PROTOCOL"
+  | "WORKER_TOO_SLOW"
+  | "LEASE_LOST"
+  | "NOT_RERUNNABLE"
   | "ENCODING_REFUSED"
   | "HTTP2_WITHOUT_GRPC";
 
@@ -282,6 +296,76 @@ export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
     code: StatusCode.INVALID_ARGUMENT,
     message: "the HTTP request is malformed: {problem}",
     when: "Bytes on the connection that are no HTTP/1.1 request. HTTP status 400, 408, 413 or 431.",
+  },
+  PARENT_CLOSED: {
+    code: StatusCode.FAILED_PRECONDITION,
+    message: "operation {name} takes no new children: it is cancelled or has ended",
+    when: "A handler starts a child after its own operation was cancelled or ended.",
+  },
+  CHILD_LIMIT: {
+    code: StatusCode.RESOURCE_EXHAUSTED,
+    message: "operation {name}: {what} is limited to {limit}",
+    when: "Too many children, parents of a shared child, or generations.",
+  },
+  ETAG_MISMATCH: {
+    code: StatusCode.ABORTED,
+    message: "operation {name} has changed: its etag is {etag}, not {given}",
+    when: "A cancel with an etag that is not the operation's present one (AIP-154).",
+  },
+  NOT_HELD: {
+    code: StatusCode.FAILED_PRECONDITION,
+    message: "operation {name} holds nothing: no attempt of it is unconfirmed",
+    when: "ReleaseHeldOperation of an operation whose work is known to have stopped, or still has its lease.",
+  },
+  FORCE_REFUSED: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "force needs a permission of its own: one of the scopes {scopes}",
+    when: "A forced cancel, or the release of held work, by a caller who may only cancel.",
+  },
+  INVALID_RESUME_TOKEN: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "the resume token is not one that this server gave to this caller",
+    when: "A watch with a resume token that was changed, or that is another tenant's.",
+  },
+  RESUME_TOKEN_EXPIRED: {
+    code: StatusCode.OUT_OF_RANGE,
+    message: "changes after the resume token are no longer kept; watch anew with `initial`",
+    when: "A watch that resumes after its events were removed.",
+  },
+  WATCH_TOO_SLOW: {
+    code: StatusCode.RESOURCE_EXHAUSTED,
+    message: "the watch was ended: the client did not read for {seconds} s; go on from the last resume token",
+    when: "A watching client that does not take what is sent to it.",
+  },
+  WORK_REFUSED: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "the caller may not work: {problem}",
+    when: "A worker without worker credentials, or with a type that they do not name.",
+  },
+  WORKER_CREDENTIAL: {
+    code: StatusCode.PERMISSION_DENIED,
+    message: "{method} is not open to a worker's credential, which is for belay.v1.Workers alone",
+    when: "Any other call with a worker's credential.",
+  },
+  WORKER_PROTOCOL: {
+    code: StatusCode.INVALID_ARGUMENT,
+    message: "the worker breaks the protocol: {problem}",
+    when: "A message that may not come: before Hello, a second Hello, an empty one.",
+  },
+  WORKER_TOO_SLOW: {
+    code: StatusCode.RESOURCE_EXHAUSTED,
+    message: "the worker's stream was ended: it did not read for {seconds} s; come back with the session",
+    when: "A worker that does not take what is sent to it. Within its lease it may come back.",
+  },
+  LEASE_LOST: {
+    code: StatusCode.ABORTED,
+    message: "the attempt is this worker's no more",
+    when: "A child that is started by an attempt whose lease was taken away.",
+  },
+  NOT_RERUNNABLE: {
+    code: StatusCode.FAILED_PRECONDITION,
+    message: "operation {name} is {state}; only failed and cancelled operations run again",
+    when: "RerunOperation of an operation that runs, or that succeeded.",
   },
   ENCODING_REFUSED: {
     code: StatusCode.INVALID_ARGUMENT,

@@ -31,3 +31,8 @@ export function randomBase36(length: number): string {
 export function randomKey(length: number): Uint8Array {
   return randomBytes(length);
 }
+
+/** A number from 0 up to, and without, 1: for jitter. */
+export function randomFraction(): number {
+  return randomBytes(4).readUInt32LE() / 2 ** 32;
+}

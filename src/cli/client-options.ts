@@ -10,18 +10,21 @@ export interface ClientOptions {
 
 /** Adds `--server` and `--json`. */
 export function addClientOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--server <address>", "where the server listens; https:// for TLS")
-        .env("BELAY_SERVER")
-        .default("127.0.0.1:8080"),
-    )
-    .option("--json", "print JSON instead of a table");
+  return addServerOption(command).option("--json", "print JSON instead of a table");
+}
+
+/** Adds `--server`. */
+export function addServerOption(command: Command): Command {
+  return command.addOption(
+    new Option("--server <address>", "where the server listens; https:// for TLS")
+      .env("BELAY_SERVER")
+      .default("127.0.0.1:8080"),
+  );
 }
 
 /** Connects for the time of a command. */
 export async function withClient<Result>(
-  options: ClientOptions,
+  options: Pick<ClientOptions, "server">,
   use: (client: BelayClient) => Promise<Result>,
 ): Promise<Result> {
   // From the environment only: a command line can be read by everybody on the machine.

@@ -21,7 +21,7 @@ export function durationOption(text: string): number {
 /** Reads a whole number within limits. */
 export function integerOption(min: number, max: number): (text: string) => number {
   return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= min && value <= max)) throw new InvalidArgumentError(`write a whole number ${min}-${max}`);
     return value;
   };

@@ -12,6 +12,9 @@ export const exitCodes = {
   NOT_DONE: 6,
   REFUSED: 7,
   STORAGE: 8,
+  UNCONFIRMED: 9,
+  CHAIN_BROKEN: 10,
+  EXEC_ERROR: 125,
   INTERRUPTED: 130,
   TERMINATED: 143,
 } as const;
@@ -28,8 +31,16 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   UNREACHABLE: "No server answered at the address.",
   NOT_DONE: "The time given to a wait has passed and the operation is not done.",
   REFUSED:
-    "Refused by a rule: not cancellable, not deletable, no permission, or a host that serve may not listen on.",
+    "Refused by a rule: not cancellable, not deletable, not held, another etag, no permission, or a host that serve may not " +
+    "listen on.",
   STORAGE: "The data folder cannot be used, or the store failed while serving.",
+  UNCONFIRMED:
+    "The operation that was waited for ended FAILED with STOP_UNCONFIRMED: nobody knows whether its work has stopped.",
+  CHAIN_BROKEN:
+    "The chain of receipts has an entry that was changed, removed or moved, or a signature that is not right.",
+  EXEC_ERROR:
+    "`belay exec`: the command never ran, or Belay itself failed. Else its exit code is the command's own, or 128 + n when " +
+    "signal n ended it.",
   INTERRUPTED: "Ended by SIGINT (Ctrl-C). The operation goes on.",
   TERMINATED: "Ended by SIGTERM.",
 };
@@ -60,6 +71,7 @@ export function exitCodeOf(error: unknown): ExitCode {
     case "FAILED_PRECONDITION":
     case "PERMISSION_DENIED":
     case "UNAUTHENTICATED":
+    case "ABORTED":
       return exitCodes.REFUSED;
     case "UNIMPLEMENTED":
       return error.reason === "OPERATION_NOT_CANCELLABLE" ? exitCodes.REFUSED : exitCodes.ERROR;

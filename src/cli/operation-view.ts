@@ -1,14 +1,17 @@
-// How operations and receipts look in tables and in `label  value` lists.
+// How operations look in tables and in `label  value` lists. Receipts are receipt-view.ts's.
 import type { JsonValue } from "@bufbuild/protobuf";
-import { durationMs, type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
 import { statusCodeName } from "../base/status-code.ts";
 import { responseJson } from "../client/operation-json.ts";
 import {
   Cancellation_PhaseSchema,
+  type Child,
   type Operation,
-  type Receipt,
+  type ParentLink,
+  type State,
   StateSchema,
 } from "../protocol/gen/belay/v1/operations_pb.ts";
+import { ChildPolicySchema } from "../protocol/gen/belay/v1/policies_pb.ts";
 import { formatDuration } from "./duration.ts";
 import { type Cell, printable } from "./output.ts";
 
@@ -21,13 +24,13 @@ const stateStyles: Readonly<Record<string, NonNullable<Cell["style"]>>> = {
   CANCELLED: "yellow",
 };
 
-/** The name of the operation's state, for instance `RUNNING`. */
-export function stateName(operation: Operation): string {
-  return StateSchema.value[operation.state]?.name ?? String(operation.state);
+/** The name of a state, for instance `RUNNING`. */
+export function stateName({ state }: { state: State }): string {
+  return StateSchema.value[state]?.name ?? String(state);
 }
 
 /** The state as a coloured cell. */
-export function stateCell(operation: Operation): Cell {
+export function stateCell(operation: { state: State }): Cell {
   const text = stateName(operation);
   const style = stateStyles[text];
   return style ? { text, style } : { text };
@@ -77,22 +80,68 @@ export function operationFields(operation: Operation): [string, Cell | string | 
         .join(" "),
     ],
     ["payload", jsonText(operation.payload)],
+    ["priority", operation.priority === 0 ? "" : String(operation.priority)],
+    ["key", operation.concurrencyKey],
+    ["supersedes", operation.supersedeKey && `what has the key ${operation.supersedeKey}`],
+    ["rerun of", operation.rerunOf],
+    ...operation.parents.map((link): [string, string] => ["parent", parentText(link)]),
     ["attempt", attempt > 0 ? `${attempt} of ${maxAttempts}` : ""],
     ["worker", operation.worker],
+    ["held", operation.held ? heldText(operation) : undefined],
     ["created", timeText(operation.createTime)],
     ["created by", operation.createdBy],
+    ["not before", timeText(operation.notBefore)],
     ["started", timeText(operation.startTime)],
     ["ended", timeText(operation.endTime)],
     ["deadline", timeText(operation.deadline)],
+    ["watched until", timeText(operation.watchDeadline)],
     ["deleted", timeText(operation.deleteTime)],
     ...operation.attempts.map((past): [string, string] => [
       `attempt ${past.attempt}`,
       [past.outcome, timeText(past.endTime), errorText(past.error)].filter(Boolean).join(" "),
     ]),
-    ["cancel", cancellationText(operation)],
+    ...operation.children.map((child): [string, string] => ["child", childText(child)]),
+    ["children", childCountText(operation)],
+    ...cancellationFields(operation),
     ["checkpoint", jsonText(operation.checkpoint)],
     ...resultFields(operation),
   ];
+}
+
+/** Where a reader goes on from `belay get`; "" when there is nothing to explain. */
+export function explainHint({ name, done, held }: Operation): string {
+  if (held && done)
+    return `belay release-held ${name} --reason ... frees its slot, once you know that the work is gone`;
+  return done ? "" : `belay explain ${name} says why it is not done`;
+}
+
+/** Work that may still run, in words. */
+function heldText({ done }: Operation): Cell {
+  const text = done
+    ? "its stop was never confirmed: the work may still run, and its slot stays taken"
+    : "an earlier attempt may still run, and its slot stays taken";
+  return { text, style: "red" };
+}
+
+/** `operations/x ocr.page RUNNING, cancelled with it`. */
+export function childText({ name, type, state, policy, detached }: Child): string {
+  const rule = detached ? "detached" : childRules[ChildPolicySchema.value[policy]?.name ?? ""];
+  return [`${name} ${type} ${stateName({ state })}`, rule].filter(Boolean).join(", ");
+}
+
+const childRules: Readonly<Record<string, string>> = {
+  CANCEL: "cancelled with it",
+  ABANDON: "runs on without it",
+  WAIT: "runs on, and is waited for",
+};
+
+function parentText({ name, detached }: ParentLink): string {
+  return detached ? `${name}, detached` : name;
+}
+
+function childCountText({ name, childCount, children }: Operation): string {
+  if (childCount <= children.length) return "";
+  return `${childCount} in all; belay list --filter 'parents:"${name}"' lists them`;
 }
 
 /** What a wait shows at its end. */
@@ -107,49 +156,24 @@ export function outcomeFields(operation: Operation, nowMs: number): [string, Cel
   ];
 }
 
-/** Everything that `belay receipt` shows. */
-export function receiptFields(receipt: Receipt): [string, Cell | string | undefined][] {
-  return [
-    ["name", receipt.name],
-    ["type", receipt.type],
-    ["cause", receipt.cause],
-    ["requested by", receipt.requestedBy],
-    ["reason", receipt.reason],
-    ["origin", receipt.origin],
-    ["requested", timeText(receipt.requestTime)],
-    ["cancel deadline", timeText(receipt.cancelDeadline)],
-    ["outcome", receipt.outcome || "still open"],
-    ["mechanism", receipt.mechanism],
-    ["evidence", receipt.evidence],
-    ["attempt", receipt.attempt > 0 ? String(receipt.attempt) : ""],
-    ["worker", receipt.worker],
-    ["stopped", timeText(receipt.stopTime)],
-    ["confirmed later", timeText(receipt.stopConfirmedTime)],
-    ["latency", receipt.latency && formatDuration(durationMs(receipt.latency))],
-    ["checkpoint", jsonText(receipt.checkpoint)],
-    ...receipt.events.map((event): [string, string] => [
-      "event",
-      [timeText(event.time), event.kind, event.by && `by ${event.by}`, event.detail]
-        .filter(Boolean)
-        .join(" "),
-    ]),
-  ];
-}
-
 function resultFields(operation: Operation): [string, Cell | string | undefined][] {
   if (operation.result.case === "error")
     return [["error", { text: errorText(operation.result.value), style: "red" }]];
   return [["response", jsonText(responseJson(operation))]];
 }
 
-function cancellationText({ cancellation, done }: Operation): string {
+/** Who asked for the cancel, and how far it is, in one line; "" without one. */
+export function cancellationText({ cancellation, done }: Operation): string {
   if (!cancellation) return "";
   const phase = Cancellation_PhaseSchema.value[cancellation.phase]?.name ?? "";
-  const { cause, requestedBy, reason, evidence, mechanism, cancelDeadline, stopTime } = cancellation;
+  const { cause, requestedBy, onBehalfOf, reason, evidence, mechanism, cancelDeadline, stopTime } =
+    cancellation;
   return [
     phase,
-    cause === "deadline" ? "by the deadline" : `by ${requestedBy}`,
+    causeText(cause, requestedBy),
+    onBehalfOf && `on behalf of ${onBehalfOf}`,
     reason && JSON.stringify(reason),
+    cancellation.force && "by force",
     evidence && `evidence ${evidence}`,
     mechanism && mechanism !== "NONE" && `mechanism ${mechanism}`,
     stopTime && `stopped ${timeText(stopTime)}`,
@@ -159,13 +183,47 @@ function cancellationText({ cancellation, done }: Operation): string {
     .join(", ");
 }
 
+/** What brought the cancel: a caller, or one of the rules. */
+export function causeText(cause: string, requestedBy: string): string {
+  if (cause === "cancel" || cause === "") return `by ${requestedBy}`;
+  const rule = causes[cause] ?? cause;
+  return requestedBy === "" ? rule : `${rule} (${requestedBy})`;
+}
+
+const causes: Readonly<Record<string, string>> = {
+  deadline: "by the deadline",
+  parent: "with its parent",
+  superseded: "by a newer operation",
+  unwatched: "since nobody watched it",
+};
+
+/** The cancel in one line, and its steps with their times. */
+function cancellationFields(operation: Operation): [string, string][] {
+  const { cancellation, done } = operation;
+  if (!cancellation) return [];
+  const steps: [string, string][] = [
+    ["requested", timeText(cancellation.requestTime)],
+    ["delivered", timeText(cancellation.deliverTime)],
+    ["deferred", !done && cancellation.deferredBy ? `by a critical section: ${cancellation.deferredBy}` : ""],
+    ["acknowledged", timeText(cancellation.acknowledgeTime)],
+    ["force from", done || cancellation.escalateTime ? "" : timeText(cancellation.graceEndTime)],
+    ["escalated", timeText(cancellation.escalateTime)],
+    ["stopped", timeText(cancellation.stopTime)],
+    ["confirmed later", timeText(cancellation.stopConfirmedTime)],
+  ];
+  return [
+    ["cancel", cancellationText(operation)],
+    ...steps.map(([step, text]): [string, string] => [`- ${step}`, text]),
+  ];
+}
+
 /** `NOT_FOUND: message`, or "". */
 export function errorText(status: { code: number; message: string } | undefined): string {
   return status ? `${statusCodeName(status.code)}: ${status.message}` : "";
 }
 
-/** RFC 3339 in UTC, to the millisecond or the second; "" without a time. */
-function timeText(
+/** A time as RFC 3339 in UTC, to the millisecond or the second; "" without a time. */
+export function timeText(
   time: Timestamp | undefined,
   precision: "seconds" | "milliseconds" = "milliseconds",
 ): string {
@@ -178,7 +236,7 @@ function timeText(
 const JSON_TEXT_MAX = 500;
 
 /** Compact JSON for a field; "" for none. */
-function jsonText(value: JsonValue | undefined): string {
+export function jsonText(value: JsonValue | undefined): string {
   const text = value === undefined ? "" : JSON.stringify(value);
   if (text.length <= JSON_TEXT_MAX) return text;
   return `${text.slice(0, JSON_TEXT_MAX)}... (${text.length} characters; --json shows all)`;

@@ -30,6 +30,16 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/serve.ts")).defineServe,
   },
   {
+    name: "work",
+    summary: "run a worker for a server elsewhere",
+    load: async () => (await import("./commands/work.ts")).defineWork,
+  },
+  {
+    name: "exec",
+    summary: "run a command here as an operation that can be cancelled from anywhere",
+    load: async () => (await import("./commands/exec.ts")).defineExec,
+  },
+  {
     name: "start",
     summary: "start an operation",
     load: async () => (await import("./commands/start.ts")).defineStart,
@@ -50,19 +60,44 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/wait.ts")).defineWait,
   },
   {
+    name: "watch",
+    summary: "show operations as they change",
+    load: async () => (await import("./commands/watch.ts")).defineWatch,
+  },
+  {
+    name: "explain",
+    summary: "say why an operation is not done",
+    load: async () => (await import("./commands/explain.ts")).defineExplain,
+  },
+  {
     name: "cancel",
-    summary: "cancel an operation",
+    summary: "cancel operations, by name or by filter",
     load: async () => (await import("./commands/cancel.ts")).defineCancel,
   },
   {
     name: "receipt",
-    summary: "show the record of a cancel",
+    summary: "show the record of a cancel; export and verify all of them",
     load: async () => (await import("./commands/receipt.ts")).defineReceipt,
+  },
+  {
+    name: "release-held",
+    summary: "free what an unconfirmed stop holds",
+    load: async () => (await import("./commands/release-held.ts")).defineReleaseHeld,
+  },
+  {
+    name: "rerun",
+    summary: "start a failed or cancelled operation anew",
+    load: async () => (await import("./commands/rerun.ts")).defineRerun,
   },
   {
     name: "delete",
     summary: "hide an operation from clients",
     load: async () => (await import("./commands/delete.ts")).defineDelete,
+  },
+  {
+    name: "workers",
+    summary: "list the connected workers",
+    load: async () => (await import("./commands/workers.ts")).defineWorkers,
   },
   {
     name: "token",

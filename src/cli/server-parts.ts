@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Logger } from "../base/logger.ts";
 import { Engine } from "../engine/engine.ts";
+import { openReceiptKeys, type ReceiptKeys } from "../engine/receipts/receipt-keys.ts";
 import type { Store } from "../engine/store.ts";
 import type { AuthConfig } from "../server/auth/auth-config.ts";
 import {
@@ -12,14 +13,16 @@ import {
   type ServerAddress,
   type ServerLimits,
 } from "../server/server.ts";
+import { startRulesOf } from "../server/service-catalog.ts";
 import type { TlsOptions } from "../server/tls/tls-options.ts";
 import { createPayloadCodec } from "../services/declared/payload-codec.ts";
+import { startSystemWorker } from "../services/native/cancel-operations/system-worker.ts";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import { createInProcessConnection } from "../services/worker/in-process-connection.ts";
 import type { OperationDefinition } from "../worker/define-operation.ts";
 import { policyOf } from "../worker/operation-policy.ts";
 import { createWorker, reapProcesses, type Worker } from "../worker/worker.ts";
-import { CliError } from "./exit-codes.ts";
+import { CliError, exitCodes } from "./exit-codes.ts";
 
 export interface PartsOptions {
   store: Store;
@@ -37,10 +40,14 @@ export interface PartsOptions {
   slots: number | undefined;
 }
 
-/** A server that answers. Disposing it stops worker, server and engine, in this order; the store stays open. */
+/** A server that answers. Disposing it stops workers, server and engine, in this order; the store stays open. */
 export interface ServerParts extends AsyncDisposable {
   address: ServerAddress;
-  worker: Worker;
+  /**
+   * No new work: remote workers are told, and go on with theirs within their lease, for the next server or another one;
+   * the work of this process may end for up to `graceMs`.
+   */
+  drain(graceMs: number): Promise<void>;
 }
 
 /** How long calls in flight may take to be answered when the server stops. */
@@ -50,7 +57,8 @@ const CALLS_GRACE_MS = 5_000;
 export async function startParts(options: PartsOptions): Promise<ServerParts> {
   const { store, operations, services, auth, tls, limits, logger, host, port, data } = options;
   await using stack = new AsyncDisposableStack();
-  const engine = stack.adopt(new Engine({ store, logger }), (made) => made.close());
+  const receiptKeys = readReceiptKeys(join(data, "receipts"));
+  const engine = stack.adopt(new Engine({ store, logger, receiptKeys }), (made) => made.close());
   for (const operation of operations) {
     engine.registerType(operation.type, policyOf(operation), operation.check);
   }
@@ -68,19 +76,37 @@ export async function startParts(options: PartsOptions): Promise<ServerParts> {
   });
   const address = await listen(server, options);
   stack.defer(() => server.close({ graceMs: CALLS_GRACE_MS }));
+  const rulesOf = startRulesOf(engine, services);
+  const rules = new Map(services.map((service) => [service.id, rulesOf(service)]));
   const worker = stack.use(
     createWorker({
-      connection: createInProcessConnection(engine, createPayloadCodec(services)),
-      operations,
+      connection: createInProcessConnection(engine, createPayloadCodec(services), (id) => rules.get(id)),
+      handlers: operations,
       processFolder,
       logger,
       ...(options.slots !== undefined && { slots: options.slots }),
     }),
   );
   await worker.start();
+  stack.use(await startSystemWorker(engine, logger));
   engine.startMaintenance();
   const started = stack.move();
-  return { address, worker, [Symbol.asyncDispose]: () => started.disposeAsync() };
+  const drain = (graceMs: number): Promise<void> => drainWork(engine, worker, graceMs);
+  return { address, drain, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
+async function drainWork(engine: Engine, worker: Worker, graceMs: number): Promise<void> {
+  engine.drain();
+  await worker.drain(graceMs);
+}
+
+/** The keys that sign the chain of receipts; made when they are first needed. */
+function readReceiptKeys(folder: string): ReceiptKeys {
+  try {
+    return openReceiptKeys(folder);
+  } catch (error) {
+    throw new CliError(error instanceof Error ? error.message : String(error), exitCodes.STORAGE);
+  }
 }
 
 async function listen(server: BelayServer, options: PartsOptions): Promise<ServerAddress> {

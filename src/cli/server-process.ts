@@ -88,7 +88,7 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
     printNote(`belay: stopping; running work has ${grace} to end; the same signal again stops at once`);
   });
   // The work first: while it ends, its callers are still answered, and can cancel it.
-  await parts.worker.drain(options.shutdownGrace);
+  await parts.drain(options.shutdownGrace);
   await stack.disposeAsync();
   notice.cancel();
   // A handler that cannot be stopped would keep the process alive: it ends here.

@@ -3,7 +3,7 @@ import { wallClockInstant } from "../base/clock.ts";
 import { delay } from "../base/timers.ts";
 import { type BelayClient, BelayError, type Operation } from "../client/client.ts";
 import { operationToJson } from "../client/operation-json.ts";
-import { CliError, type ExitCode, exitCodes } from "./exit-codes.ts";
+import { CliError } from "./exit-codes.ts";
 import { Interrupted, interruptible } from "./interrupt.ts";
 import { elapsedMs, outcomeFields, progressText, stateName } from "./operation-view.ts";
 import { printFields, printJson, printNote } from "./output.ts";
@@ -16,6 +16,8 @@ const LOG_PERIOD_MS = 1000;
 export interface ShowWaitOptions {
   timeoutMs: number | undefined;
   json: boolean;
+  /** What is printed of it at the end, without `json`. Default outcomeFields. */
+  fields?: (operation: Operation, nowMs: number) => ReturnType<typeof outcomeFields>;
 }
 
 /**
@@ -34,21 +36,13 @@ export async function showWait(
     );
     progress.end();
     if (options.json) printJson(operationToJson(operation));
-    else printFields(outcomeFields(operation, nowMs()));
+    else printFields((options.fields ?? outcomeFields)(operation, nowMs()));
     return operation;
   } catch (error) {
     progress.end();
     if (!(error instanceof Interrupted)) throw error;
     throw new CliError(`stopped waiting; ${name} goes on (belay cancel ${name} stops it)`, error.exitCode);
   }
-}
-
-/** What a wait for the operation's success exits with. */
-export function outcomeExitCode(operation: Operation): ExitCode {
-  if (!operation.done) return exitCodes.NOT_DONE;
-  const state = stateName(operation);
-  if (state === "CANCELLED") return exitCodes.CANCELLED;
-  return state === "FAILED" ? exitCodes.FAILED : exitCodes.OK;
 }
 
 async function waitWithProgress(

@@ -1,30 +1,88 @@
-// connect() and BelayClient: start, get, list, wait, cancel, delete and receipts over gRPC.
-// The only retry here is in wait(), which outlives a server's restart.
-import type { JsonObject } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
+// connect() and BelayClient: every call of belay.v1.Operations over gRPC. What repeats by itself: wait(), watch() and the
+// cancel of a start's `cancelOn`, which outlive a server's restart. No other call is sent twice.
+
+import { statusCodeName } from "../base/status-code.ts";
 import {
-  Operations as BelayOperations,
+  type CancelOperationResponse,
+  type Explanation,
   type Operation,
+  Operations,
   type Receipt,
-  type Verdict,
   VerdictSchema,
+  type Worker,
 } from "../protocol/gen/belay/v1/operations_pb.ts";
-import { Operations as GoogleOperations } from "../protocol/gen/google/longrunning/operations_pb.ts";
+import type { Status } from "../protocol/gen/google/rpc/status_pb.ts";
 import { BelayError } from "./belay-error.ts";
+import type {
+  CallOptions,
+  CancelHow,
+  CancelOperationsOptions,
+  CancelOptions,
+  CancelResult,
+  ExportOptions,
+  ListOptions,
+  OperationPage,
+  PreviewResult,
+  ReceiptChainPage,
+  ReleaseOptions,
+  RerunOptions,
+  StartOptions,
+  StartRequest,
+  VerdictName,
+  WaitOptions,
+  WatchOptions,
+} from "./call-options.ts";
+import { linkCancel } from "./cancel-on.ts";
 import { OperationHandle } from "./operation-handle.ts";
+import { OperationWatch } from "./operation-watch.ts";
 import { RpcChannel } from "./rpc-channel.ts";
+import { errorInfoOf } from "./service-error.ts";
+import { durationOf, startMessage } from "./start-message.ts";
 import { type WaitAnswer, waitUntilDone } from "./wait-until-done.ts";
 
-export { type Operation, type Receipt, State } from "../protocol/gen/belay/v1/operations_pb.ts";
+export {
+  type CancelPreview,
+  type ChainCheckpoint,
+  type ChainEntry,
+  type Explanation,
+  type Operation,
+  type OperationEvent,
+  type Receipt,
+  State,
+  type Worker,
+} from "../protocol/gen/belay/v1/operations_pb.ts";
 export { BelayError } from "./belay-error.ts";
+export type {
+  CallOptions,
+  CancelHow,
+  CancelOperationsOptions,
+  CancelOptions,
+  CancelResult,
+  ExportOptions,
+  ListOptions,
+  OperationPage,
+  PreviewResult,
+  ReceiptChainPage,
+  ReleaseOptions,
+  RerunOptions,
+  RunOptions,
+  StartFields,
+  StartOptions,
+  StartRequest,
+  VerdictName,
+  WaitOptions,
+  WatchEvent,
+  WatchOptions,
+} from "./call-options.ts";
+export { OperationCancelled, OperationError, OperationFailed, StopUnconfirmed } from "./operation-errors.ts";
 export { OperationHandle } from "./operation-handle.ts";
 export { operationToJson, receiptToJson, responseJson } from "./operation-json.ts";
+export { OperationWatch } from "./operation-watch.ts";
 
 /** How long one call may take by default. */
 const CALL_TIMEOUT_MS = 10_000;
 
-/** How many rows of a list are read at once. */
-const READS_AT_ONCE = 32;
+const WORKERS_PAGE = 1000;
 
 export interface ConnectOptions {
   /** The deadline of each call in milliseconds; default 10,000. A wait adds its own time to it. */
@@ -36,63 +94,6 @@ export interface ConnectOptions {
   token?: string | (() => string);
 }
 
-export interface CallOptions {
-  /** Ends the call: it rejects with the signal's reason. What the server has committed stays. */
-  signal?: AbortSignal | undefined;
-}
-
-/** What an operation starts with. Limits are in operations.proto. */
-export interface StartOptions extends CallOptions {
-  payload?: JsonObject;
-  /** Makes the start idempotent: 1-128 characters. */
-  requestId?: string;
-  labels?: Record<string, string>;
-  description?: string;
-  /** "" or for instance `projects/p/locations/l`. */
-  parent?: string;
-  /** The operation ends FAILED (DEADLINE_EXCEEDED) if it is not done by then. */
-  deadline?: Date;
-  /** How long the handler may take to stop by itself; default the type's. */
-  graceMs?: number;
-  /** false: cancel is refused with UNIMPLEMENTED. */
-  cancellable?: boolean;
-}
-
-export interface ListOptions extends CallOptions {
-  /** AIP-160; default all. */
-  filter?: string;
-  parent?: string;
-  /** 1-1000; default 50. */
-  pageSize?: number;
-  pageToken?: string;
-}
-
-export interface OperationPage {
-  operations: Operation[];
-  /** "" at the end. A page may be short, even empty, and still have a token. */
-  nextPageToken: string;
-}
-
-export interface WaitOptions extends CallOptions {
-  /** Default: no limit. */
-  timeoutMs?: number;
-}
-
-export interface CancelOptions extends CallOptions {
-  /** Why: stored in the receipt and shown to the handler; 0-1024 characters. */
-  reason?: string;
-  /** Overrides the type's grace; it can only shorten one that is already running. */
-  graceMs?: number;
-}
-
-export type VerdictName = Exclude<keyof typeof Verdict, "VERDICT_UNSPECIFIED">;
-
-export interface CancelResult {
-  /** What the request met. */
-  verdict: VerdictName;
-  operation: Operation;
-}
-
 /**
  * Makes a client of the server at `address` (`host:port` or `http://host:port`). It connects with the first call.
  * Throws a TypeError for an address that it cannot read.
@@ -100,9 +101,15 @@ export interface CancelResult {
  * @example
  * using client = connect("127.0.0.1:8080");
  * const operation = await client.start("exec.report", { payload: { month: "2026-10" } });
- * const { verdict } = await operation.cancel({ reason: "wrong month" });
- * const ended = await operation.wait();
- * console.log(verdict, ended.state === State.CANCELLED);
+ * for await (const told of operation.watch()) {
+ *   if (told.type === "change") console.log(told.event.operation?.progress?.percent);
+ * }
+ * try {
+ *   console.log(await operation.result());
+ * } catch (error) {
+ *   if (error instanceof OperationCancelled) console.log(error.operation.cancellation?.evidence);
+ *   else throw error;
+ * }
  */
 export function connect(address: string, options: ConnectOptions = {}): BelayClient {
   return new BelayClient(address, options);
@@ -126,28 +133,35 @@ export class BelayClient {
 
   /** Starts an operation; resolves when it is durable. */
   async start(type: string, options: StartOptions = {}): Promise<OperationHandle> {
-    const { payload, graceMs, cancellable, deadline } = options;
-    const hasPolicy = graceMs !== undefined || cancellable !== undefined;
-    const started = await this.#channel.call(
-      BelayOperations.method.startOperation,
-      {
-        type,
-        ...(payload && { payload }),
-        requestId: options.requestId ?? "",
-        labels: options.labels ?? {},
-        description: options.description ?? "",
-        parent: options.parent ?? "",
-        ...(deadline && { deadline: timestampFromDate(deadline) }),
-        ...(hasPolicy && {
-          cancelPolicy: {
-            ...(cancellable !== undefined && { cancellable }),
-            ...(graceMs !== undefined && { grace: durationFromMs(Math.round(graceMs)) }),
-          },
-        }),
-      },
+    const { cancelOn } = options;
+    cancelOn?.throwIfAborted();
+    const request = startMessage(type, options);
+    const { name } = await this.#channel.call(Operations.method.startOperation, request, this.#call(options));
+    if (!cancelOn) return this.operation(name);
+    return new OperationHandle(
+      this,
+      name,
+      linkCancel(cancelOn, (reason) => this.cancel(name, { reason })),
+    );
+  }
+
+  /**
+   * Starts up to 500 operations in one commit. Each has its own outcome, in their order: a handle, or the error of one
+   * that was refused, which does not stop the others.
+   */
+  async batchStart(
+    requests: readonly StartRequest[],
+    options: CallOptions = {},
+  ): Promise<(OperationHandle | BelayError)[]> {
+    const { results } = await this.#channel.call(
+      Operations.method.batchStartOperations,
+      { requests: requests.map(({ type, ...fields }) => startMessage(type, fields)) },
       this.#call(options),
     );
-    return this.operation(started.name);
+    return results.map(({ result }) => {
+      if (result.case === "operation") return this.operation(result.value.name);
+      return statusError(result.case === "error" ? result.value : undefined);
+    });
   }
 
   /** A handle of an operation whose name is known. Asks nothing. */
@@ -157,72 +171,164 @@ export class BelayClient {
 
   /** Everything that is known of an operation; deleted ones too, until they are purged. */
   get(name: string, options: CallOptions = {}): Promise<Operation> {
-    return this.#channel.call(BelayOperations.method.getOperation, { name }, this.#call(options));
+    return this.#channel.call(Operations.method.getOperation, { name }, this.#call(options));
   }
 
-  /**
-   * One page of operations, newest first. It reads each operation of the page by itself: one that was purged
-   * meanwhile is left out.
-   */
+  /** One page of operations, newest first unless `orderBy` says otherwise. */
   async list(options: ListOptions = {}): Promise<OperationPage> {
-    const parent = options.parent ?? "";
-    const page = await this.#channel.call(
-      GoogleOperations.method.listOperations,
+    const { operations, nextPageToken } = await this.#channel.call(
+      Operations.method.listOperations,
       {
-        name: parent === "" ? "operations" : `${parent}/operations`,
+        parent: options.parent ?? "",
         filter: options.filter ?? "",
         pageSize: options.pageSize ?? 50,
         pageToken: options.pageToken ?? "",
+        orderBy: options.orderBy ?? "",
+        showDeleted: options.showDeleted ?? false,
       },
       this.#call(options),
     );
-    const operations: Operation[] = [];
-    for (let start = 0; start < page.operations.length; start += READS_AT_ONCE) {
-      const names = page.operations.slice(start, start + READS_AT_ONCE).map((operation) => operation.name);
-      const found = await Promise.all(names.map((name) => this.#getIfPresent(name, options)));
-      for (const operation of found) if (operation) operations.push(operation);
-    }
-    return { operations, nextPageToken: page.nextPageToken };
+    return { operations, nextPageToken };
   }
 
-  /** Resolves when the operation is done, however it ended, or with its present state after `timeoutMs`. */
+  /**
+   * Resolves when the operation is done, however it ended, or with its present state after `timeoutMs`. It outlives a
+   * restart of the server.
+   */
   async wait(name: string, options: WaitOptions = {}): Promise<Operation> {
-    const operation = await this.get(name, options);
+    let operation = await this.get(name, options);
     if (operation.done) return operation;
     await waitUntilDone({
       timeoutMs: options.timeoutMs ?? Number.POSITIVE_INFINITY,
       signal: options.signal,
-      waitOnce: (sliceMs) => this.#waitOnce(name, sliceMs, options),
+      waitOnce: async (sliceMs) => {
+        const { answer, seen } = await this.#waitOnce(name, sliceMs, options);
+        operation = seen;
+        return answer;
+      },
     });
-    return this.get(name, options);
+    return operation;
   }
 
-  /** Requests cancellation; resolves once the request is durable, not when the work has stopped. */
+  /**
+   * The changes of the operations that are named, or that match a filter, in commit order and without a gap, also across
+   * a restart of the server. Connects when it is iterated.
+   */
+  watch(options: WatchOptions = {}): OperationWatch {
+    return new OperationWatch(this.#channel, options);
+  }
+
+  /**
+   * Requests cancellation; resolves once the request is durable, not when the work has stopped. With `waitMs` it resolves
+   * when the operation is done, or after that time. Idempotent: a later request can only shorten or escalate.
+   */
   async cancel(name: string, options: CancelOptions = {}): Promise<CancelResult> {
-    const { verdict, operation } = await this.#channel.call(
-      BelayOperations.method.cancelOperation,
+    const { reason = "", onBehalfOf = "", etag = "", waitMs } = options;
+    const { timeoutMs, signal } = this.#call(options);
+    const answer = await this.#channel.call(
+      Operations.method.cancelOperation,
       {
-        name,
-        reason: options.reason ?? "",
-        ...(options.graceMs !== undefined && { grace: durationFromMs(Math.round(options.graceMs)) }),
+        ...{ name, reason, onBehalfOf, etag, ...howOf(options) },
+        ...(waitMs !== undefined && { wait: durationOf(waitMs) }),
       },
+      { timeoutMs: timeoutMs + (waitMs ?? 0), signal },
+    );
+    return verdictOf(answer);
+  }
+
+  /** What a cancel would meet now: what would stop, what would run on, by when. Changes nothing. */
+  async preview(name: string, options: CancelHow & CallOptions = {}): Promise<PreviewResult> {
+    const answer = await this.#channel.call(
+      Operations.method.cancelOperation,
+      { name, validateOnly: true, ...howOf(options) },
       this.#call(options),
     );
-    const verdictName = VerdictSchema.value[verdict]?.name;
-    if (!operation || verdictName === undefined) {
-      throw new BelayError("the server's answer to cancel cannot be read", { code: "INTERNAL" });
-    }
-    return { verdict: verdictName as VerdictName, operation };
+    const { preview } = answer;
+    if (!preview) throw unreadable("preview");
+    return { ...verdictOf(answer), preview };
+  }
+
+  /**
+   * Cancels all operations that match a filter, as an operation of its own: its handle has progress, can be cancelled,
+   * and its result counts what was met.
+   */
+  async cancelOperations(filter: string, options: CancelOperationsOptions = {}): Promise<OperationHandle> {
+    const { parent = "", reason = "", onBehalfOf = "", requestId = "" } = options;
+    const { name } = await this.#channel.call(
+      Operations.method.cancelOperations,
+      { filter, parent, reason, onBehalfOf, requestId, ...howOf(options) },
+      this.#call(options),
+    );
+    return this.operation(name);
+  }
+
+  /** Starts a failed or cancelled operation anew, as a new one with the same input, labels and rules. */
+  async rerun(name: string, options: RerunOptions = {}): Promise<OperationHandle> {
+    const { requestId = "" } = options;
+    const started = await this.#channel.call(
+      Operations.method.rerunOperation,
+      { name, requestId },
+      this.#call(options),
+    );
+    return this.operation(started.name);
   }
 
   /** Says that nobody is interested in the operation any more: it is hidden, and its type decides what becomes of the work. */
   async delete(name: string, options: CallOptions = {}): Promise<void> {
-    await this.#channel.call(GoogleOperations.method.deleteOperation, { name }, this.#call(options));
+    await this.#channel.call(Operations.method.deleteOperation, { name }, this.#call(options));
   }
 
-  /** The durable record of an operation's cancellation. */
+  /** The durable record of an operation's cancellation. It outlives the operation. */
   receipt(name: string, options: CallOptions = {}): Promise<Receipt> {
-    return this.#channel.call(BelayOperations.method.getReceipt, { name }, this.#call(options));
+    return this.#channel.call(Operations.method.getReceipt, { name }, this.#call(options));
+  }
+
+  /** Why an operation is still pending, running or cancelling, and what happens next. */
+  explain(name: string, options: CallOptions = {}): Promise<Explanation> {
+    return this.#channel.call(Operations.method.explainOperation, { name }, this.#call(options));
+  }
+
+  /**
+   * An operator's word that work whose stop was never confirmed is gone: its slot and its concurrency key are free again.
+   * Needs the permission to force.
+   */
+  releaseHeld(name: string, options: ReleaseOptions): Promise<Operation> {
+    const { reason, onBehalfOf = "" } = options;
+    return this.#channel.call(
+      Operations.method.releaseHeldOperation,
+      { name, reason, onBehalfOf },
+      this.#call(options),
+    );
+  }
+
+  /** All connected workers. */
+  async workers(options: CallOptions = {}): Promise<Worker[]> {
+    const workers: Worker[] = [];
+    let pageToken = "";
+    do {
+      const page = await this.#channel.call(
+        Operations.method.listWorkers,
+        { pageSize: WORKERS_PAGE, pageToken },
+        this.#call(options),
+      );
+      workers.push(...page.workers);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    return workers;
+  }
+
+  /** The chain of receipts of the caller's tenant, page by page in its order, with its signed checkpoints. */
+  async *exportReceipts(options: ExportOptions = {}): AsyncGenerator<ReceiptChainPage, void, undefined> {
+    let after = options.after ?? 0n;
+    do {
+      const page = await this.#channel.call(
+        Operations.method.exportReceipts,
+        { after, pageSize: options.pageSize ?? 500 },
+        this.#call(options),
+      );
+      yield page;
+      after = page.nextAfter;
+    } while (after !== 0n);
   }
 
   /** Closes the connection. */
@@ -235,36 +341,53 @@ export class BelayClient {
   }
 
   /**
-   * One WaitOperation. The server refuses it for a deleted operation, which google clients no longer see, and when it
-   * holds as many waits of this connection as it takes: then the operation is looked at instead.
+   * One WaitOperation. The server refuses it when it holds as many waits as it takes: then the operation is looked at
+   * instead.
    */
-  async #waitOnce(name: string, sliceMs: number, options: CallOptions): Promise<WaitAnswer> {
+  async #waitOnce(
+    name: string,
+    sliceMs: number,
+    options: CallOptions,
+  ): Promise<{ answer: WaitAnswer; seen: Operation }> {
     try {
-      const { done } = await this.#channel.call(
-        GoogleOperations.method.waitOperation,
-        { name, timeout: durationFromMs(sliceMs) },
+      const seen = await this.#channel.call(
+        Operations.method.waitOperation,
+        { name, timeout: durationOf(sliceMs) },
         { timeoutMs: sliceMs + this.#timeoutMs, signal: options.signal },
       );
-      return done ? "done" : "open";
+      return { answer: seen.done ? "done" : "open", seen };
     } catch (error) {
-      const { code = "", reason = "" } = error instanceof BelayError ? error : {};
-      if (code !== "NOT_FOUND" && reason !== "OVERLOADED") throw error;
-      const operation = await this.get(name, options);
-      if (code === "NOT_FOUND" && !operation.deleteTime) throw error;
-      return operation.done ? "done" : "not-held";
+      if (!(error instanceof BelayError) || error.reason !== "OVERLOADED") throw error;
+      const seen = await this.get(name, options);
+      return { answer: seen.done ? "done" : "not-held", seen };
     }
   }
 
   #call(options: CallOptions): { timeoutMs: number; signal: AbortSignal | undefined } {
     return { timeoutMs: this.#timeoutMs, signal: options.signal };
   }
+}
 
-  async #getIfPresent(name: string, options: CallOptions): Promise<Operation | undefined> {
-    try {
-      return await this.get(name, { signal: options.signal });
-    } catch (error) {
-      if (error instanceof BelayError && error.code === "NOT_FOUND") return undefined;
-      throw error;
-    }
-  }
+/** The fields of a cancel that say how it proceeds. */
+function howOf({ graceMs, force = false }: CancelHow): {
+  force: boolean;
+  grace?: ReturnType<typeof durationOf>;
+} {
+  return { force, ...(graceMs !== undefined && { grace: durationOf(graceMs) }) };
+}
+
+function verdictOf({ verdict, operation }: CancelOperationResponse): CancelResult {
+  const name = VerdictSchema.value[verdict]?.name;
+  if (!operation || name === undefined) throw unreadable("cancel");
+  return { verdict: name as VerdictName, operation };
+}
+
+function unreadable(what: string): BelayError {
+  return new BelayError(`the server's answer to ${what} cannot be read`, { code: "INTERNAL" });
+}
+
+/** The error of one start of a batch. */
+function statusError(status: Status | undefined): BelayError {
+  if (!status) return unreadable("batchStart");
+  return new BelayError(status.message, { ...errorInfoOf(status), code: statusCodeName(status.code) });
 }

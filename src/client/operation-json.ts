@@ -1,5 +1,11 @@
-// Operations and receipts as ProtoJSON, for people and for --json. An Any of a type that is not known here never breaks it.
-import { type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
+// Operations, receipts and the rest of belay.v1 as ProtoJSON, for people and for --json. An Any of a type that is not known here never breaks it.
+import {
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
 import { anyToJson, messageToJson } from "../protocol/any.ts";
 import { EMPTY_TYPE_URL } from "../protocol/empty.ts";
 import {
@@ -14,6 +20,14 @@ import { baseTypeRegistry } from "../protocol/type-registry.ts";
 /** The operation as ProtoJSON: the body that `GET /belay/v1/{name}` answers. */
 export function operationToJson(operation: Operation): JsonObject {
   return messageToJson(OperationSchema, operation, baseTypeRegistry) as JsonObject;
+}
+
+/** Any other message of this API as ProtoJSON. */
+export function messageJson<Schema extends DescMessage>(
+  schema: Schema,
+  message: MessageShape<Schema>,
+): JsonObject {
+  return messageToJson(schema, message, baseTypeRegistry) as JsonObject;
 }
 
 /** The receipt as ProtoJSON. */

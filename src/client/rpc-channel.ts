@@ -1,7 +1,8 @@
-// One gRPC connection: unary calls of protobuf-es methods with a deadline and an AbortSignal. No retries here.
+// One gRPC connection: calls of protobuf-es methods, unary and server streaming, with an AbortSignal. No retries here.
 import {
   create,
   type DescMessage,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
@@ -18,6 +19,9 @@ const MESSAGE_MAX_BYTES = 16 * 1024 * 1024;
 
 /** Messages within messages: JSON 100 levels deep takes 200, and an Operation holds it. */
 const RECURSION_MAX = 256;
+
+const KEEPALIVE_MS = 20_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 const emptyReply: ServiceError = Object.assign(new Error("the call ended without a reply"), {
   code: status.INTERNAL,
@@ -50,6 +54,9 @@ export class RpcChannel {
       "grpc.max_receive_message_length": MESSAGE_MAX_BYTES,
       // A proxy of the environment is for the web: it could not reach this machine's own loopback.
       "grpc.enable_http_proxy": 0,
+      // A watch may be silent for hours: a peer that is gone without a word is found out by this.
+      "grpc.keepalive_time_ms": KEEPALIVE_MS,
+      "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     });
   }
 
@@ -86,6 +93,38 @@ export class RpcChannel {
     });
   }
 
+  /**
+   * Opens a stream of the server's messages, which are read as fast as they are taken. It throws a BelayError, or the
+   * signal's reason; leaving the loop ends the call. There is no deadline.
+   */
+  async *stream<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodServerStreaming<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<MessageShape<Output>, void, undefined> {
+    signal?.throwIfAborted();
+    const call = this.#client.makeServerStreamRequest(
+      `/${method.parent.typeName}/${method.name}`,
+      (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
+      (bytes: Buffer) => fromBinary(method.output, bytes, { recursionLimit: RECURSION_MAX }),
+      create(method.input, request),
+      this.#metadata(),
+    );
+    const onAbort = (): void => call.cancel();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      for await (const message of call) yield message as MessageShape<Output>;
+      // An abort that came with the last message ends the stream like any other end.
+      signal?.throwIfAborted();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw isServiceError(error) ? fromServiceError(error, this.address) : error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      call.cancel();
+    }
+  }
+
   #metadata(): Metadata {
     const metadata = new Metadata();
     if (!this.#token) return metadata;
@@ -101,4 +140,8 @@ export class RpcChannel {
   close(): void {
     this.#client.close();
   }
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "code" in error && typeof error.code === "number" && "details" in error;
 }

@@ -4,7 +4,7 @@ import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { type ServiceError, type StatusObject, status } from "@grpc/grpc-js";
 import { statusCodeName } from "../base/status-code.ts";
 import { ErrorInfoSchema } from "../protocol/gen/google/rpc/error_details_pb.ts";
-import { StatusSchema } from "../protocol/gen/google/rpc/status_pb.ts";
+import { type Status, StatusSchema } from "../protocol/gen/google/rpc/status_pb.ts";
 import { BelayError } from "./belay-error.ts";
 
 const DETAILS_KEY = "grpc-status-details-bin";
@@ -30,15 +30,24 @@ export function fromServiceError(error: ServiceError, address: string): BelayErr
 
 const CLOSED = "the connection was closed";
 
-/** The ErrorInfo of a status, if there is one; a detail that does not decode says nothing. */
+/** Reason and metadata of a status' ErrorInfo; empty if it has none, or one that does not decode. */
+export function errorInfoOf(status: Status): { reason: string; metadata: Record<string, string> } {
+  try {
+    for (const detail of status.details) {
+      const found = anyUnpack(detail, ErrorInfoSchema);
+      if (found) return { reason: found.reason, metadata: found.metadata };
+    }
+  } catch {
+    // Not an ErrorInfo: the plain code and message stand.
+  }
+  return { reason: "", metadata: {} };
+}
+
 function errorInfo(error: StatusObject): { reason: string; metadata: Record<string, string> } {
   const [bytes] = error.metadata?.get(DETAILS_KEY) ?? [];
   if (Buffer.isBuffer(bytes)) {
     try {
-      for (const detail of fromBinary(StatusSchema, bytes).details) {
-        const found = anyUnpack(detail, ErrorInfoSchema);
-        if (found) return { reason: found.reason, metadata: found.metadata };
-      }
+      return errorInfoOf(fromBinary(StatusSchema, bytes));
     } catch {
       // Not a google.rpc.Status: the plain code and message stand.
     }

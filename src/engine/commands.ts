@@ -1,6 +1,8 @@
 // Commands: everything that can happen to an operation or a session, as data. The store runs them through `decide`.
 import type { Instant } from "../base/clock.ts";
 import type {
+  CancelCause,
+  ChildPolicy,
   Evidence,
   Mechanism,
   OperationKey,
@@ -26,13 +28,32 @@ export interface StartCommand {
   policy: OperationPolicy;
   startAfter: Instant;
   deadline: Instant | null;
+  priority: number;
+  concurrencyKey: string;
+  supersedeKey: string;
+  rerunOf: string;
+  /** The attempt that starts it as its child: fenced, and refused once the parent is closed (PARENT_CLOSED). */
+  parentAttempt: ParentAttempt | null;
+  /** With a parent and a request key that is known: the known operation becomes a child of this parent, too. */
+  shared: boolean;
   request: Payload | null;
   metadata: Payload | null;
   /** Unique per (service, tenant, method); `digest` is over the decoded request. */
   requestKey: { method: string; requestId: string; digest: string } | null;
 }
 
-/** Grants a lease to a session; with `begin`, the attempt starts in the same commit. */
+/** The running attempt that starts a child. */
+export interface ParentAttempt {
+  key: OperationKey;
+  session: string;
+  token: number;
+  policy: ChildPolicy;
+}
+
+/**
+ * Grants a lease to a session; with `begin`, the attempt starts in the same commit. Without, it is reserved, unless
+ * the grant gives up an older attempt that is held: that one begins at once, too (see `lease.begun` of the answer).
+ */
 export interface AssignCommand {
   type: "assign";
   key: OperationKey;
@@ -73,21 +94,34 @@ export interface CheckpointCommand extends FencedCommand {
   checkpoint: Payload;
 }
 
-/** How far the cancel has come on the worker's side. */
-export interface CancelPhaseCommand extends FencedCommand {
-  type: "cancelPhase";
-  phase: "DELIVERED" | "ACKNOWLEDGED" | "ESCALATED";
+/** How far a cancel has come on the worker's side. */
+export interface CancelStep {
+  phase: "DELIVERED" | "DEFERRED" | "CUT" | "ACKNOWLEDGED" | "ESCALATED";
   detail: string;
+  /** How long ago that was, in milliseconds; absent: just now. */
+  agoMs?: number;
 }
 
-export interface CompleteCommand extends FencedCommand {
+/**
+ * A report that may tell of earlier steps of a cancel, too, in their order: they are the same change, each with its own
+ * time. Without a cancel under way they count for nothing.
+ */
+interface SteppedCommand extends FencedCommand {
+  steps?: readonly CancelStep[];
+}
+
+export interface CancelPhaseCommand extends SteppedCommand, CancelStep {
+  type: "cancelPhase";
+}
+
+export interface CompleteCommand extends SteppedCommand {
   type: "complete";
   response: Payload;
   /** Hash of the response: a repeated report of the same result is OK (S12). */
   digest: string;
 }
 
-export interface FailCommand extends FencedCommand {
+export interface FailCommand extends SteppedCommand {
   type: "fail";
   error: StatusValue;
   retryable: boolean;
@@ -100,7 +134,7 @@ export interface FailCommand extends FencedCommand {
 }
 
 /** The work stopped because of the cancel, and this is how that is known. */
-export interface StoppedCommand extends FencedCommand {
+export interface StoppedCommand extends SteppedCommand {
   type: "stopped";
   evidence: Evidence;
   mechanism: Mechanism;
@@ -109,13 +143,50 @@ export interface StoppedCommand extends FencedCommand {
 export interface CancelCommand {
   type: "cancel";
   key: OperationKey;
+  cause: Exclude<CancelCause, "deadline">;
   requestedBy: string;
+  onBehalfOf: string;
+  requestId: string;
+  /** Escalate at once. On a repeated cancel it escalates one that was cooperative (G4). */
+  force: boolean;
+  /** Only if the operation still has this revision (REVISION_MISMATCH); null: whatever it has. */
+  ifRevision: number | null;
   reason: string;
   origin: string;
   /** Overrides the policy's grace; on a repeated cancel it can only shorten. */
   graceMs: number | null;
   /** The native surface still reaches an operation that a client deleted while it ran. */
   includeDeleted: boolean;
+}
+
+/** An operator's word that the held work is gone: slot and key are free, the receipt says who said so. */
+export interface OverrideCommand {
+  type: "override";
+  key: OperationKey;
+  requestedBy: string;
+  onBehalfOf: string;
+  requestId: string;
+  reason: string;
+  origin: string;
+}
+
+/** Somebody watches or waits: the operation's watch deadline starts anew. Nothing visible changes. */
+export interface WatchedCommand {
+  type: "watched";
+  key: OperationKey;
+}
+
+/** A child of this operation has ended, or was detached from it. Made by `decide` with the child's own change. */
+export interface ChildEndedCommand {
+  type: "childEnded";
+  key: OperationKey;
+  child: { service: string; name: string };
+  /** DETACHED: others still want it. */
+  outcome: "SUCCEEDED" | "FAILED" | "CANCELLED" | "DETACHED";
+  /** Nobody knows whether its work stopped. */
+  unconfirmed: boolean;
+  /** It had ended before, unconfirmed: only that is taken back. */
+  wasUnconfirmed: boolean;
 }
 
 export interface DeleteCommand {
@@ -156,6 +227,9 @@ export type OperationCommand =
   | CancelCommand
   | DeleteCommand
   | ExpireLeaseCommand
+  | OverrideCommand
+  | WatchedCommand
+  | ChildEndedCommand
   | TickCommand;
 
 /** A worker connects. */
@@ -165,6 +239,10 @@ export interface OpenSessionCommand {
   /** "embedded": lives and dies with the server process; it has no timed lease. */
   kind: "embedded" | "remote";
   worker: string;
+  /** The worker's own build, for people; "" if it has none. */
+  build: string;
+  /** Who opened it; "" for embedded ones. */
+  principal: string;
   types: readonly string[];
   slots: number;
   guarded: boolean;
@@ -185,7 +263,7 @@ export interface CloseSessionCommand {
   survivors: readonly string[];
 }
 
-/** Grants up to `limit` due pending operations of the given types, oldest start first. */
+/** Grants up to `limit` due pending operations of the given types: highest priority first, then oldest start. */
 export interface AcquireCommand {
   type: "acquire";
   session: string;
@@ -201,8 +279,37 @@ export interface TickDueCommand {
   limit: number;
 }
 
+/**
+ * Closes up to `limit` remote sessions whose lease has passed: the store names them, and all that they hold, as targets;
+ * `decide` looks at the heartbeat once more. Answers "settled" with the number of operations.
+ */
+export interface ExpireSessionsCommand {
+  type: "expireSessions";
+  limit: number;
+}
+
+/**
+ * Tells up to `limit` live children of closed parents (cancelling or done) to stop, or to hurry where the parent's cancel is
+ * stricter than theirs, or detaches those that others want.
+ * Answers "settled" with how many were changed; repeated until that is 0 (the fixpoint).
+ */
+export interface SweepChildrenCommand {
+  type: "sweepChildren";
+  limit: number;
+}
+
+/** The service could not accept watchers for a while: up to `limit` watch deadlines that lie before `before` start anew. */
+export interface RestartWatchCommand {
+  type: "restartWatch";
+  before: Instant;
+  limit: number;
+}
+
 /** The commands whose targets the store finds. */
 export type BatchCommand =
+  | ExpireSessionsCommand
+  | SweepChildrenCommand
+  | RestartWatchCommand
   | OpenSessionCommand
   | HeartbeatCommand
   | CloseSessionCommand
@@ -226,7 +333,11 @@ export type RefusalReason =
   | "ALREADY_BEGUN"
   | "CANCEL_PENDING"
   | "NOT_RETRYABLE"
-  | "SESSION_UNKNOWN";
+  | "SESSION_UNKNOWN"
+  | "PARENT_CLOSED"
+  | "CHILD_LIMIT"
+  | "REVISION_MISMATCH"
+  | "NOT_HELD";
 
 /** What a cancel met. */
 export type Verdict =

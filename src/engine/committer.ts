@@ -1,10 +1,12 @@
 // Group commit: one transaction carries every command that arrived while the last one was committing. No delay is
 // added when idle: a lone command is committed at once.
 
+import { monotonicMs } from "../base/clock.ts";
 import { RpcError } from "../base/rpc-error.ts";
 import type { Command, CommandOutcome } from "./commands.ts";
+import type { Commit } from "./engine-metrics.ts";
 import type { StoredOperation } from "./operation.ts";
-import type { Store } from "./store.ts";
+import type { CommitResult, Store } from "./store.ts";
 
 /** More than this in one transaction only adds latency: the fsync is long paid for. */
 const BATCH_MAX = 512;
@@ -27,11 +29,15 @@ interface Waiting {
 
 /** Queues commands for the store and hands out their outcomes once they are durable (G9). */
 export class Committer {
-  readonly #store: Store;
+  readonly #store: Pick<Store, "commit">;
   readonly #onChanged: (changed: readonly StoredOperation[]) => void;
   readonly #onGranted: (outcome: GrantedOutcome) => void;
+  readonly #onCommit: (commit: Commit) => void;
   #queue: Waiting[] = [];
+  #heartbeats: Waiting[] = [];
   #inFlight = 0;
+  #sent = 0;
+  #settled = 0;
   #scheduled = false;
 
   /**
@@ -39,19 +45,34 @@ export class Committer {
    * behind a reply, and a cancel never meets a session that does not know yet what it was granted.
    */
   constructor(
-    store: Store,
+    store: Pick<Store, "commit">,
     onChanged: (changed: readonly StoredOperation[]) => void,
     onGranted: (outcome: GrantedOutcome) => void,
+    onCommit: (commit: Commit) => void = () => {},
   ) {
     this.#store = store;
     this.#onChanged = onChanged;
     this.#onGranted = onGranted;
+    this.#onCommit = onCommit;
+  }
+
+  /** Batches that were sent to the store. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Batches that were answered, the failed ones too, and whose changes are being handed out or were. */
+  get settled(): number {
+    return this.#settled;
   }
 
   /** Rejects with STORAGE_FULL or STORAGE_UNAVAILABLE when the outcome is not known to be durable. */
   submit(command: Command): Promise<CommandOutcome> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ command, resolve, reject });
+      const waiting = { command, resolve, reject };
+      // A heartbeat goes first: it depends on nothing in the queue, and a lease must not pass because its worker has
+      // thousands of reports waiting before it.
+      (command.type === "heartbeat" ? this.#heartbeats : this.#queue).push(waiting);
       // A microtask later, so that all commands of this turn of the event loop share the transaction.
       if (this.#scheduled) return;
       this.#scheduled = true;
@@ -63,8 +84,13 @@ export class Committer {
   }
 
   #send(): void {
-    while (this.#queue.length > 0 && (this.#inFlight === 0 || this.#maySendAhead())) {
-      void this.#commit(this.#queue.splice(0, BATCH_MAX));
+    while (
+      this.#queue.length + this.#heartbeats.length > 0 &&
+      (this.#inFlight === 0 || this.#maySendAhead())
+    ) {
+      // Heartbeats among themselves keep their order: of two streams of one session the later one counts.
+      const heartbeats = this.#heartbeats.splice(0, BATCH_MAX);
+      void this.#commit([...heartbeats, ...this.#queue.splice(0, BATCH_MAX - heartbeats.length)]);
     }
   }
 
@@ -75,8 +101,12 @@ export class Committer {
   /** The store answers in the order of its calls, so outcomes and changes are handed out in the order of commits. */
   async #commit(batch: readonly Waiting[]): Promise<void> {
     this.#inFlight++;
+    this.#sent++;
+    const commands = batch.map((waiting) => waiting.command);
+    const startMs = monotonicMs();
     try {
-      const result = await this.#store.commit(batch.map((waiting) => waiting.command));
+      const result = await this.#answered(this.#store.commit(commands));
+      this.#onCommit({ commands, ...result, durationMs: monotonicMs() - startMs });
       for (const outcome of result.outcomes) if (outcome.type === "granted") this.#onGranted(outcome);
       this.#onChanged(result.changed);
       for (const [index, waiting] of batch.entries()) {
@@ -92,6 +122,14 @@ export class Committer {
     } finally {
       this.#inFlight--;
       this.#send();
+    }
+  }
+
+  async #answered(commit: Promise<CommitResult>): Promise<CommitResult> {
+    try {
+      return await commit;
+    } finally {
+      this.#settled++;
     }
   }
 }

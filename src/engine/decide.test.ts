@@ -19,6 +19,8 @@ const open: OpenSessionCommand = {
   session: "w1",
   kind: "remote",
   worker: "worker one",
+  build: "",
+  principal: "",
   types: ["test.work"],
   slots: 2,
   guarded: true,
@@ -44,6 +46,8 @@ function readSet(given: {
   return {
     operations: new Map((given.records ?? []).map((record) => [keyText(record), record])),
     requestKeys: new Map(),
+    slots: new Map(),
+    expired: new Map(),
     sessions: new Map(given.open ? [["w1", { ...session, openTime: EPOCH, heartbeatTime: EPOCH }]] : []),
     targets: new Map(Object.entries(given.targets ?? {}).map(([index, keys]) => [Number(index), keys])),
   };

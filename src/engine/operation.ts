@@ -66,18 +66,53 @@ export interface OperationPolicy {
   /** How long a done operation is kept. */
   retentionMs: number;
   onDelete: "keep" | "cancel" | "refuse";
+  /** How many operations of this type may run at once for one (service, tenant), on all workers; 0 means no limit. */
+  typeLimit: number;
+  /** How many of this type and concurrency key may run at once; 0 means no limit. */
+  keyLimit: number;
+  /** Cancelled when nobody has watched or waited for this long; 0: it runs on unwatched. */
+  unwatchedMs: number;
+}
+
+/** What becomes of a child when its parent is cancelled or ends. */
+export type ChildPolicy =
+  /** It is cancelled too, and a cancelled parent ends after it. */
+  | "cancel"
+  /** It runs on, and nobody waits. */
+  | "abandon"
+  /** It runs on, and a cancelled parent ends after it. Such a child has a deadline of its own. */
+  | "wait";
+
+/** One of the operations that started, or share, a child. They are of the child's tenant. */
+export interface ParentLink {
+  service: string;
+  name: string;
+  policy: ChildPolicy;
+  /** The parent ended, or was cancelled while others still want the child: it is no concern of this child any more. */
+  detached: boolean;
+}
+
+/** What a parent must know of its children to settle last. */
+export interface ChildCounts {
+  /** All that were ever started. */
+  started: number;
+  /** Those that have not ended with all that they themselves await, are not detached and have the policy cancel or wait. */
+  awaited: number;
+  /** Those that ended, and of which it is not known whether they (and their own) stopped. */
+  unconfirmed: number;
+  /** Some of the unconfirmed, for people; absent for none. */
+  unconfirmedNames?: readonly string[];
+  /** The longest time that a child (with its own children) may take to stop, in milliseconds: part of the deadline (G3). */
+  stopMs: number;
 }
 
 /** Why we know that the work stopped. */
 export type Evidence =
-  | "NEVER_STARTED"
-  | "HANDLER_STOPPED"
-  | "THREAD_TERMINATED"
-  | "PROCESS_EXITED"
-  | "LEASE_EXPIRED";
+  /** An operator's word, given by the override. */
+  "OPERATOR" | "NEVER_STARTED" | "HANDLER_STOPPED" | "THREAD_TERMINATED" | "PROCESS_EXITED" | "LEASE_EXPIRED";
 
 /** What made the work stop. */
-export type Mechanism = "NONE" | "SIGNAL" | "TERMINATE" | "SIGTERM" | "SIGKILL" | "LEASE";
+export type Mechanism = "NONE" | "SIGNAL" | "TERMINATE" | "SIGTERM" | "SIGKILL" | "LEASE" | "OVERRIDE";
 
 /** A worker's hold on an operation. */
 export interface Lease {
@@ -90,10 +125,22 @@ export interface Lease {
   guarded: boolean;
 }
 
+/**
+ * Who or what asked: a caller; the overall deadline; the cancel or end of the parent; a newer operation with the same
+ * supersede key; nobody watching. All but the deadline end as CANCELLED.
+ */
+export type CancelCause = "cancel" | "deadline" | "parent" | "superseded" | "unwatched";
+
 /** A committed cancel, or a deadline that acts like one. Set once, never reset. */
 export interface CancelRequest {
-  cause: "cancel" | "deadline";
+  cause: CancelCause;
   requestedBy: string;
+  /** For whom the caller said it acts, or "". */
+  onBehalfOf: string;
+  /** The id of the request that asked, as in the server's logs; "" for a rule. */
+  requestId: string;
+  /** No grace and no critical section: the worker uses force at once. */
+  force: boolean;
   reason: string;
   /** Where it came in: `google/grpc`, `native/rest`, `deadline`, ... */
   origin: string;
@@ -103,6 +150,8 @@ export interface CancelRequest {
   /** When the operation ends with or without evidence; only ever moves earlier. */
   deadline: Instant;
   deliverTime: Instant | null;
+  /** The critical section that holds the abort back, as its handler named it; null when none does (any more). */
+  deferredBy: string | null;
   acknowledgeTime: Instant | null;
   escalateTime: Instant | null;
   stopTime: Instant | null;
@@ -137,6 +186,22 @@ export interface OperationRecord extends OperationKey {
   createdBy: string;
   description: string;
   policy: OperationPolicy;
+  /** Higher ones start first; -100 to 100, 0 unless asked for. */
+  priority: number;
+  /** Operations of one type with the same key share policy.keyLimit; "" has no key. */
+  concurrencyKey: string;
+  /** A later start with the same key (and type and parent) cancels this one; "" has no key. */
+  supersedeKey: string;
+  /** The operation of which this one is a rerun, or "". */
+  rerunOf: string;
+  /** When it is cancelled unless somebody watches; null where policy.unwatchedMs is 0. */
+  watchDeadline: Instant | null;
+  /** Its parents; several where the child is shared. */
+  parents: readonly ParentLink[];
+  /** True if it was started by somebody else than its parents too: the end of all parents does not cancel it. */
+  hasOwnCaller: boolean;
+  /** null as long as it has started no children. */
+  children: ChildCounts | null;
   /** Not before this instant: start delay, retry backoff. */
   startAfter: Instant;
   /** The operation's overall deadline. */
@@ -181,14 +246,27 @@ export interface ReceiptEvent {
     | "REQUESTED"
     | "REPEATED"
     | "DELIVERED"
+    /** A critical section holds the abort back. */
+    | "DEFERRED"
+    /** The critical section did not end in its time, and was not waited for. */
+    | "CUT"
     | "ACKNOWLEDGED"
     | "ESCALATED"
+    /** A child: that it was told to stop, was left alone, or has ended. Its name is in the detail. */
+    | "CHILD"
     | "STOPPED"
     | "ENDED"
     | "UNCONFIRMED"
-    | "CONFIRMED_LATER";
+    | "CONFIRMED_LATER"
+    /** An operator said that the work is gone. */
+    | "OVERRIDDEN";
   detail: string;
+  /** A principal, or the session of a worker. */
   by: string;
+  /** For whom `by` said it acts; absent for nobody. */
+  onBehalfOf?: string;
+  /** Of a caller's request; absent elsewhere. */
+  requestId?: string;
 }
 
 /** An operation as it is read: the hot row, and what a reader asked for beside it. */
@@ -223,12 +301,34 @@ export interface StoredReceipt extends OperationKey {
 
 /** The next instant at which time alone changes this operation, or null. */
 export function nextTimer(record: OperationRecord): Instant | null {
-  if (record.state === "PENDING") return record.deadline;
-  if (record.state === "CANCELLING") return record.cancel?.deadline ?? null;
-  if (record.state !== "RUNNING") return null;
-  const { attemptTimeoutMs, stallTimeoutMs } = record.policy;
-  let timer = (record.attemptStartTime ?? 0) + attemptTimeoutMs * 1000;
-  if (stallTimeoutMs > 0) timer = Math.min(timer, (record.activityTime ?? 0) + stallTimeoutMs * 1000);
-  if (record.deadline !== null) timer = Math.min(timer, record.deadline);
-  return timer;
+  const { state, deadline, watchDeadline, policy } = record;
+  if (isDone(state)) return null;
+  if (state === "CANCELLING") return record.cancel?.deadline ?? null;
+  const timers = [deadline, watchDeadline].filter((timer) => timer !== null);
+  if (state === "RUNNING") {
+    timers.push((record.attemptStartTime ?? 0) + policy.attemptTimeoutMs * 1000);
+    if (policy.stallTimeoutMs > 0) timers.push((record.activityTime ?? 0) + policy.stallTimeoutMs * 1000);
+  }
+  return timers.length === 0 ? null : Math.min(...timers);
+}
+
+/**
+ * What the cancel of a parent asks of its children beyond their own policies: force, or the end of a grace that was made
+ * shorter than the parent's policy has it (null: it was not; with force there is none).
+ */
+export interface Urgency {
+  force: boolean;
+  graceEndTime: Instant | null;
+}
+
+export function urgencyOf({ cancel, policy }: Pick<OperationRecord, "cancel" | "policy">): Urgency {
+  if (cancel === null || cancel.force) return { force: cancel !== null, graceEndTime: null };
+  const isCut = cancel.graceEndTime < cancel.requestTime + policy.cancel.graceMs * 1000;
+  return { force: false, graceEndTime: isCut ? cancel.graceEndTime : null };
+}
+
+/** True if the cancel of a child is gentler than its closed parent's asks for. */
+export function isGentler(cancel: CancelRequest, { force, graceEndTime }: Urgency): boolean {
+  if (cancel.force) return false;
+  return force || (graceEndTime !== null && cancel.graceEndTime > Math.max(graceEndTime, cancel.requestTime));
 }

@@ -1,19 +1,52 @@
-// One connected worker on the engine's side: its free slots, what it runs, what it was told.
-import type { AcquireCommand, Command, CommandOutcome, OpenSessionCommand } from "./commands.ts";
+// One connected worker on the engine's side: its slots, what it was given, what it was told. It lives as long as the
+// session's lease: streams come and go under it (attach, detach), and what was said into a broken one is said again.
+import type { AcquireCommand, Command, CommandOutcome, Grant, OpenSessionCommand } from "./commands.ts";
 import { keyText } from "./decision.ts";
-import type { OperationKey, OperationRecord } from "./operation.ts";
+import type { CancelRequest, OperationKey, OperationRecord } from "./operation.ts";
+import { ReservationWatch } from "./reservation-watch.ts";
+import { isNewerHold } from "./session-holds.ts";
 import type { WorkerTransport } from "./worker-transport.ts";
 
 /** The commands that a worker may send: all carry its session and lease token. */
 export type FencedCommand = Extract<Command, { token: number }>;
 
-interface Running {
+/** What a worker said of itself when it came. */
+export type SessionFacts = Omit<OpenSessionCommand, "type">;
+
+/** An attempt, as a worker names it. */
+export interface HeldAttempt {
   key: OperationKey;
   token: number;
-  /** The grace end that the worker was last told, or null. */
-  toldGraceEnd: number | null;
+}
+
+/** A cancel of an attempt that has begun and has not ended. */
+export interface OpenCancel extends HeldAttempt {
+  record: OperationRecord;
+  cancel: CancelRequest;
+}
+
+/** What a session needs of the engine. */
+export interface SessionPorts {
+  submit(command: Command): Promise<CommandOutcome>;
+  /** All that the store knows the session to hold, with what a grant carries. */
+  grants(session: string): Promise<readonly Grant[]>;
+  /** The session has no more to do with this operation. */
+  untracked(text: string, session: Session): void;
+  /** The store knows the session no more. */
+  lost(session: Session): void;
+}
+
+/** An attempt that the worker was given. */
+interface Given extends HeldAttempt {
+  begun: boolean;
+  /** While a cancel is open: the operation as it stands. */
+  cancelling: OperationRecord | null;
+  /** The cancel that the worker was last told, or null. */
+  told: CancelRequest | null;
   /** A report that ends the attempt is under way: its end is no news to the worker. */
   ending: boolean;
+  /** The worker came back without it: it is sent again. */
+  missing: boolean;
 }
 
 const endingReports = new Set<FencedCommand["type"]>(["complete", "fail", "stopped", "release", "return"]);
@@ -21,131 +54,352 @@ const endingReports = new Set<FencedCommand["type"]>(["complete", "fail", "stopp
 /** A worker's session; made by the engine. */
 export class Session {
   readonly id: string;
+  readonly facts: SessionFacts;
   readonly types: ReadonlySet<string>;
-  readonly #options: Omit<OpenSessionCommand, "type">;
-  readonly #transport: WorkerTransport;
-  readonly #submit: (command: Command) => Promise<CommandOutcome>;
-  readonly #running = new Map<string, Running>();
+  readonly #typeList: readonly string[];
+  readonly #ports: SessionPorts;
+  /** By keyText. */
+  readonly #given = new Map<string, Given>();
   /** Operations that ended unconfirmed, or whose attempt was taken away, while their work may still run here. */
   readonly #stuck = new Set<string>();
-  #free: number;
-  #draining = false;
-  #acquiring = false;
+  readonly #reservations = new ReservationWatch((attempt) => this.#giveBack(attempt));
+  #transport: WorkerTransport | null;
+  /** Slots in use, as the worker counts them: given, and not said to be free. */
+  #occupied = 0;
+  /** Slots that an acquire under way may fill. */
+  #asking = 0;
+  #isDraining = false;
+  #serverDrains = false;
+  #hasEnded = false;
+  #isAcquiring = false;
   #mayHaveWork = true;
 
-  constructor(
-    options: Omit<OpenSessionCommand, "type">,
-    transport: WorkerTransport,
-    submit: (command: Command) => Promise<CommandOutcome>,
-  ) {
-    this.id = options.session;
-    this.types = new Set(options.types);
-    this.#options = options;
+  constructor(facts: SessionFacts, transport: WorkerTransport | null, ports: SessionPorts) {
+    this.id = facts.session;
+    this.facts = facts;
+    this.types = new Set(facts.types);
+    this.#typeList = [...this.types];
     this.#transport = transport;
-    this.#submit = submit;
-    this.#free = options.slots;
+    this.#ports = ports;
   }
 
-  /** Sends a worker's report to the store. */
+  /** False while its stream is broken. */
+  get isConnected(): boolean {
+    return this.#transport !== null;
+  }
+
+  /** Slots that may take new work; 0 while none is given. */
+  get free(): number {
+    return this.#mayTake() ? this.#freeSlots() : 0;
+  }
+
+  /** Operations whose work may still run here although they were taken away. */
+  get stuckCount(): number {
+    return this.#stuck.size;
+  }
+
+  /** True if the attempt is this session's. */
+  holds({ key, token }: HeldAttempt): boolean {
+    return this.#given.get(keyText(key))?.token === token;
+  }
+
+  /** Sends a worker's report to the store. Rejects when nobody can say whether it was committed: reports are idempotent. */
   async report(command: FencedCommand): Promise<CommandOutcome> {
-    const running = this.#running.get(keyText(command.key));
-    if (running?.token === command.token && endingReports.has(command.type)) running.ending = true;
+    const text = keyText(command.key);
+    const given = this.#given.get(text);
+    if (given?.token === command.token && endingReports.has(command.type)) given.ending = true;
     try {
-      return await this.#submit(command);
+      const outcome = await this.#ports.submit(command);
+      if (command.type === "begin") this.#begunReported(text);
+      return outcome;
     } catch (error) {
-      if (running) running.ending = false;
+      if (given) given.ending = false;
       throw error;
     }
   }
 
-  slotFreed(): void {
-    this.#free++;
+  /** The worker says that the work of so many assignments occupies its slots no more, however it ended. */
+  slotFreed(count = 1): void {
+    this.#occupied = Math.max(0, this.#occupied - count);
     this.workMayBeReady();
   }
 
+  /** The worker takes no new work from now on, on whatever stream. */
   drain(): void {
-    this.#draining = true;
+    this.#isDraining = true;
+  }
+
+  /** The server stops: the worker is told, and gets no new work from here. */
+  tellDrain(): void {
+    this.#serverDrains = true;
+    this.#transport?.drain();
   }
 
   /** Asks the store for work if there are free slots; called whenever some may be there. */
   workMayBeReady(): void {
     this.#mayHaveWork = true;
-    if (!this.#acquiring) void this.#acquire();
+    if (!this.#isAcquiring && this.#mayTake()) void this.#acquire();
   }
 
   /**
-   * Follows a committed change of an operation. `held` operations keep the session from new work until their stuck
-   * handler is gone (G2); its other work goes on.
+   * Renews the lease of all that it holds: one write. Answers every cancel that is open on what it runs, told already
+   * or not (a push may have been lost); null if the session is over: then `ended` was called.
    */
-  operationChanged(record: OperationRecord): void {
-    const text = keyText(record);
-    const isHeld = record.held?.session === this.id;
-    // Cancelled while it was held: still the same handler, waited for under its old lease.
-    const isAwaited = record.state === "CANCELLING" && record.lease?.session === this.id;
-    if (isHeld) this.#stuck.add(text);
-    else if (!isAwaited && this.#stuck.delete(text)) this.workMayBeReady();
-    const running = this.#running.get(text);
-    if (!running) return;
-    const { lease, cancel } = record;
-    if (lease?.session !== this.id || lease.token !== running.token) {
-      this.#running.delete(text);
-      // Unconfirmed: it was told of the cancel and of its deadline.
-      const told = running.ending || (isHeld && record.cancel !== null);
-      if (!told) this.#transport.revoked(running.key, running.token, record);
-      return;
+  async heartbeat(): Promise<readonly OpenCancel[] | null> {
+    const outcome = await this.#ports.submit({ type: "heartbeat", session: this.id });
+    if (outcome.type === "refused" || this.#hasEnded) {
+      this.#ports.lost(this);
+      return null;
     }
-    if (record.state !== "CANCELLING" || cancel === null) return;
-    if (running.toldGraceEnd !== null && running.toldGraceEnd <= cancel.graceEndTime) return;
-    running.toldGraceEnd = cancel.graceEndTime;
-    this.#transport.cancelRequested(record, running.token, cancel);
+    return this.openCancels();
   }
 
-  async #acquire(): Promise<void> {
-    this.#acquiring = true;
-    try {
-      while (this.#mayHaveWork && this.#free > 0 && !this.#draining && this.#stuck.size === 0) {
-        this.#mayHaveWork = false;
-        const limit = this.#free;
-        this.#free = 0; // slots that are freed meanwhile count from here
-        const granted = await this.#acquireUpTo(limit);
-        this.#free += limit - granted;
-        if (granted === limit) this.#mayHaveWork = true;
-      }
-    } finally {
-      this.#acquiring = false;
-    }
-  }
-
-  async #acquireUpTo(limit: number): Promise<number> {
-    const { id: session, types } = this;
-    const { guarded } = this.#options;
-    const command: AcquireCommand = {
-      type: "acquire",
-      session,
-      types: [...types],
-      limit,
-      guarded,
-      begin: true,
-    };
-    try {
-      const outcome = await this.#submit(command);
-      return outcome.type === "granted" ? outcome.grants.length : 0;
-    } catch {
-      return 0; // the store is full or failing; the engine's backstop asks again
-    }
+  openCancels(): OpenCancel[] {
+    return [...this.#given.values()].flatMap(({ key, token, cancelling }) => {
+      const cancel = cancelling?.cancel;
+      return cancelling && cancel ? [{ key, token, record: cancelling, cancel }] : [];
+    });
   }
 
   /**
    * Takes over what an acquire granted. Runs with the commit, before any outcome is handed out: a cancel that is
    * committed in the very next batch must already find the attempt here, or its push would be lost.
    */
-  granted(outcome: Extract<CommandOutcome, { type: "granted" }>): void {
-    for (const grant of outcome.grants) {
-      const { record } = grant;
-      const { service, tenant, name, leaseToken } = record;
-      const key = { service, tenant, name };
-      this.#running.set(keyText(key), { key, token: leaseToken, toldGraceEnd: null, ending: false });
-      this.#transport.granted(grant);
+  granted(grants: readonly Grant[]): void {
+    this.#occupied += grants.length;
+    this.#asking = Math.max(0, this.#asking - grants.length);
+    for (const grant of grants) {
+      this.#take(grant.record);
+      // acquire -> the stream breaks -> granted: nobody hears of it, and reserved work waits for no worker.
+      if (this.#transport === null) this.#giveBack(grant.record);
+      else this.#transport.granted(grant);
     }
   }
+
+  /**
+   * Follows a committed change of an operation. `held` operations keep the session from new work until their stuck
+   * handler is gone (G2); its other work goes on.
+   */
+  operationChanged(record: OperationRecord, text: string): void {
+    const isHeld = record.held?.session === this.id;
+    // Cancelled while it was held: still the same handler, waited for under its old lease.
+    const isAwaited = record.state === "CANCELLING" && record.lease?.session === this.id;
+    if (isHeld) this.#stuck.add(text);
+    else if (!isAwaited && this.#stuck.delete(text)) this.workMayBeReady();
+    const given = this.#given.get(text);
+    if (given) this.#follow(given, record, text);
+    if (!this.#given.has(text) && !this.#stuck.has(text)) this.#ports.untracked(text, this);
+  }
+
+  /**
+   * A stream of the worker takes over. Answers what the worker has in hand and does not hold any more: that work must be
+   * stopped. What it holds and does not have in hand is sent again, and so is every open cancel; both only after the
+   * caller has had its turn, so that it can greet the worker first.
+   */
+  attach(transport: WorkerTransport, inHand: readonly HeldAttempt[]): HeldAttempt[] {
+    const replaced = this.#transport;
+    this.#transport = transport;
+    replaced?.ended("replaced");
+    const known = new Set<Given>();
+    const lost: HeldAttempt[] = [];
+    for (const attempt of inHand) {
+      const given = this.#given.get(keyText(attempt.key));
+      if (given?.token === attempt.token) known.add(given);
+      else lost.push(attempt);
+    }
+    for (const given of this.#given.values()) given.missing = !known.has(given);
+    // What was freed in a stream that broke is not in hand, and what is in hand will be freed in this one.
+    this.#occupied = inHand.length + (this.#given.size - known.size);
+    setImmediate(() => void this.#repeat(transport));
+    return lost;
+  }
+
+  /**
+   * A stream is gone; the session lives on until its lease passes. Work that was reserved and not begun goes back at
+   * once, free of charge: it need not wait for a worker that may never come back. If it comes back, and says `started`,
+   * the fence refuses it.
+   */
+  detach(transport: WorkerTransport): void {
+    if (this.#transport !== transport) return; // replaced already
+    this.#transport = null;
+    for (const given of this.#given.values()) if (!given.begun) this.#giveBack(given);
+  }
+
+  /** The session is over on this side: nothing more is asked for, and nothing more is told. */
+  end(why: "expired" | "replaced" | "closed" | null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const transport = this.#transport;
+    this.#transport = null;
+    for (const text of new Set([...this.#given.keys(), ...this.#stuck])) this.#ports.untracked(text, this);
+    this.#given.clear();
+    this.#stuck.clear();
+    this.#reservations.stop();
+    if (why !== null) transport?.ended(why);
+  }
+
+  /** For a session of a former life of the server: what the store knows it to hold, or what was heard since. */
+  restore(grants: readonly Grant[], heard: ReadonlyMap<string, OperationRecord>): string[] {
+    const texts: string[] = [];
+    for (const { record: read } of grants) {
+      const text = keyText(read);
+      const news = heard.get(text);
+      const record = news && isNewerHold(news, read) ? news : read;
+      if (record.lease?.session === this.id) this.#take(record);
+      else if (record.held?.session === this.id) this.#stuck.add(text);
+      else continue;
+      texts.push(text);
+    }
+    return texts;
+  }
+
+  #take(record: OperationRecord): void {
+    const { service, tenant, name, leaseToken, lease, state } = record;
+    const key = { service, tenant, name };
+    if (lease?.begun !== true) this.#reservations.add({ key, token: leaseToken });
+    this.#given.set(keyText(key), {
+      key,
+      token: leaseToken,
+      begun: lease?.begun ?? false,
+      cancelling: state === "CANCELLING" ? record : null,
+      told: null,
+      ending: false,
+      missing: false,
+    });
+  }
+
+  #follow(given: Given, record: OperationRecord, text: string): void {
+    const { lease, cancel } = record;
+    if (lease?.session !== this.id || lease.token !== given.token) {
+      this.#given.delete(text);
+      this.#reservations.delete(given);
+      if (given.missing) {
+        // The worker came back without it, and now it need not be sent: no slot of the worker's is in use by it.
+        this.slotFreed();
+        return;
+      }
+      // Unconfirmed: it was told of the cancel and of its deadline.
+      const isTold = given.ending || (record.held?.session === this.id && cancel !== null);
+      // A reserved attempt that was cancelled is revoked: it never begins (G5). Its slot is free when the worker says so.
+      if (!isTold) this.#transport?.revoked(given.key, given.token, record);
+      return;
+    }
+    given.begun = lease.begun;
+    if (lease.begun) this.#reservations.delete(given);
+    if (record.state !== "CANCELLING" || cancel === null) return;
+    given.cancelling = record;
+    if (given.told === null || isStricter(cancel, given.told)) this.#tell(given);
+  }
+
+  #tell(given: Given): void {
+    const { cancelling, token } = given;
+    const cancel = cancelling?.cancel;
+    if (!cancelling || !cancel || this.#transport === null || given.missing) return;
+    given.told = cancel;
+    this.#transport.cancelRequested(cancelling, token, cancel);
+  }
+
+  /**
+   * A cancel that is committed between a begin and its acknowledgement is told before the worker knows that it may begin:
+   *
+   *   begin and cancel in one batch -> the session hears CANCELLING and tells -> the begin's outcome is handed out.
+   *   A worker that looks up running attempts only would drop the notice, and run until its next heartbeat.
+   *
+   * So it is told once more after the acknowledgement, which is sent in this very turn.
+   */
+  #begunReported(text: string): void {
+    const given = this.#given.get(text);
+    if (given?.cancelling) setImmediate(() => this.#given.get(text) === given && this.#tell(given));
+  }
+
+  /** To a worker that came back. What it does not have is read again: grants are not kept, they may be large. */
+  async #repeat(transport: WorkerTransport): Promise<void> {
+    const isCurrent = (): boolean => this.#transport === transport && !this.#hasEnded;
+    if (!isCurrent()) return;
+    if (this.#serverDrains) transport.drain();
+    for (const given of this.#given.values()) this.#tell(given);
+    const isMissing = (): boolean => [...this.#given.values()].some((given) => given.missing);
+    if (isMissing()) {
+      const grants = await this.#ports.grants(this.id).catch(() => null);
+      if (!isCurrent()) return;
+      // Without the store nothing goes on. Reserved work would wait for ever in a session that beats: start over.
+      if (grants === null) {
+        this.detach(transport);
+        transport.ended("replaced");
+        return;
+      }
+      for (const grant of grants) this.#sendAgain(grant, transport);
+    }
+    this.workMayBeReady();
+  }
+
+  #sendAgain(grant: Grant, transport: WorkerTransport): void {
+    const given = this.#given.get(keyText(grant.record));
+    if (!given?.missing || given.token !== grant.record.leaseToken) return;
+    given.missing = false;
+    transport.granted(grant);
+    this.#tell(given);
+  }
+
+  #giveBack(attempt: HeldAttempt | OperationRecord): void {
+    const { key, token } = "key" in attempt ? attempt : { key: keyOf(attempt), token: attempt.leaseToken };
+    // Refused where it has begun meanwhile; then it is the worker's until the lease passes.
+    const command = { type: "return", key, session: this.id, token } as const;
+    this.#ports.submit(command).catch(() => {}); // the lease gives it back, later
+  }
+
+  #freeSlots(): number {
+    return Math.max(0, this.facts.slots - this.#occupied - this.#asking);
+  }
+
+  #mayTake(): boolean {
+    const isOpen = this.#transport !== null && !this.#hasEnded;
+    return isOpen && !this.#isDraining && !this.#serverDrains && this.#stuck.size === 0;
+  }
+
+  async #acquire(): Promise<void> {
+    this.#isAcquiring = true;
+    try {
+      while (this.#mayHaveWork && this.#mayTake() && this.#freeSlots() > 0) {
+        this.#mayHaveWork = false;
+        const limit = this.#freeSlots();
+        this.#asking = limit;
+        const granted = await this.#acquireUpTo(limit);
+        this.#asking = 0;
+        if (granted === limit) this.#mayHaveWork = true;
+      }
+    } finally {
+      this.#isAcquiring = false;
+    }
+  }
+
+  async #acquireUpTo(limit: number): Promise<number> {
+    const command: AcquireCommand = {
+      type: "acquire",
+      session: this.id,
+      types: this.#typeList,
+      limit,
+      guarded: this.facts.guarded,
+      begin: !(this.#transport?.reserves ?? true),
+    };
+    try {
+      const outcome = await this.#ports.submit(command);
+      return outcome.type === "granted" ? outcome.grants.length : 0;
+    } catch {
+      return 0; // the store is full or failing; the engine's backstop asks again
+    }
+  }
+}
+
+function keyOf({ service, tenant, name }: OperationKey): OperationKey {
+  return { service, tenant, name };
+}
+
+/** True if a worker that knows `told` must hear of this one: later cancels can only be stricter (G3, G4). */
+function isStricter(cancel: CancelRequest, told: CancelRequest): boolean {
+  return (
+    cancel.graceEndTime < told.graceEndTime ||
+    cancel.deadline < told.deadline ||
+    (cancel.force && !told.force)
+  );
 }

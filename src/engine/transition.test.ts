@@ -15,7 +15,13 @@ import {
   stoppedCommand,
   UNIT,
 } from "../testing/sample-operation.ts";
-import type { OperationCommand } from "./commands.ts";
+import type {
+  CancelStep,
+  CompleteCommand,
+  FailCommand,
+  OperationCommand,
+  StoppedCommand,
+} from "./commands.ts";
 import { noHistory, remember, stepOf, violations } from "./invariants.ts";
 import type { OperationRecord } from "./operation.ts";
 import { type Transition, transition } from "./transition.ts";
@@ -173,4 +179,68 @@ test("any commands in any order, with a clock that also steps back, break no inv
     }),
     { numRuns: 2000 },
   );
+});
+
+const steps = (...agoMs: number[]): readonly CancelStep[] =>
+  (["DELIVERED", "ACKNOWLEDGED"] as const).map((phase, index) => ({
+    phase,
+    detail: "",
+    agoMs: agoMs[index] ?? 0,
+  }));
+
+const UNTIL = EPOCH + 100 * UNIT;
+
+const ends: readonly [string, CompleteCommand | FailCommand | StoppedCommand, string[]][] = [
+  ["stopped", stoppedCommand(w1), ["STOPPED", "ENDED"]],
+  ["failed by the abort", failCommand(w1, { abortCaused: true }), ["STOPPED", "ENDED"]],
+  ["failed by itself", failCommand(w1), ["ENDED"]],
+  ["completed", completeCommand(w1), ["ENDED"]],
+];
+
+for (const [how, command, kinds] of ends) {
+  test(`steps of a cancel that are told when it ${how} are one change with it, each at its own time`, () => {
+    const before = run({}, lease, cancelCommand());
+    const { record, effects } = accepted(before, { ...command, steps: steps(30, 20) }, UNTIL);
+    assert.equal(record.revision, before.revision + 1);
+    assert.deepEqual(
+      [record.cancel?.deliverTime, record.cancel?.acknowledgeTime],
+      [UNTIL - 30_000, UNTIL - 20_000],
+    );
+    assert.deepEqual(
+      effects.receipt?.map(({ kind, time }) => [kind, time]),
+      [
+        ["DELIVERED", UNTIL - 30_000],
+        ["ACKNOWLEDGED", UNTIL - 20_000],
+        ...kinds.map((kind) => [kind, UNTIL]),
+      ],
+    );
+  });
+}
+
+test("a step is never before the request, before another step, or after now", () => {
+  const before = run({}, lease, cancelCommand());
+  const phase = { ...simple.phase(w1, "ESCALATED"), agoMs: -5, steps: steps(5000, 40) };
+  const { record } = accepted(before, phase, UNTIL);
+  const { deliverTime, acknowledgeTime, escalateTime } = record.cancel ?? {};
+  assert.deepEqual([deliverTime, acknowledgeTime, escalateTime], [EPOCH, UNTIL - 40_000, UNTIL]);
+  const disordered = accepted(before, { ...simple.phase(w1, "ESCALATED"), steps: steps(10, 40) }, UNTIL);
+  assert.equal(disordered.record.cancel?.acknowledgeTime, UNTIL - 10_000);
+});
+
+test("steps that are known already are not told again", () => {
+  const before = run({}, lease, cancelCommand(), simple.phase(w1, "DELIVERED"));
+  const { record, effects } = accepted(before, { ...stoppedCommand(w1), steps: steps(2, 1) }, UNTIL);
+  assert.equal(record.cancel?.deliverTime, EPOCH);
+  assert.deepEqual(
+    effects.receipt?.map(({ kind }) => kind),
+    ["ACKNOWLEDGED", "STOPPED", "ENDED"],
+  );
+  const repeated = { ...simple.phase(w1, "DELIVERED"), steps: steps(2).slice(0, 1) };
+  assert.equal(accepted(before, repeated).record, before);
+});
+
+test("steps without a cancel count for nothing", () => {
+  const { record, effects } = accepted(run({}, lease), { ...completeCommand(w1), steps: steps(2, 1) });
+  assert.equal(record.cancel, null);
+  assert.deepEqual(effects.receipt, []);
 });

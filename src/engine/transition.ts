@@ -6,11 +6,14 @@ import type { OperationCommand, Refusal } from "./commands.ts";
 import type { OperationRecord } from "./operation.ts";
 import { cancelOperation, deleteOperation } from "./transitions/cancel.ts";
 import type { Transition } from "./transitions/change.ts";
+import { childEnded } from "./transitions/children.ts";
 import { assign, begin, expireLease, giveBack, release } from "./transitions/lease.ts";
+import { override } from "./transitions/override.ts";
 import { complete, fail, storeCheckpoint, storeProgress } from "./transitions/report.ts";
 import { start } from "./transitions/start.ts";
 import { cancelPhase, stopped } from "./transitions/stop.ts";
 import { tick } from "./transitions/tick.ts";
+import { watched } from "./transitions/watch.ts";
 
 export type { Transition } from "./transitions/change.ts";
 
@@ -53,6 +56,12 @@ export function transition(
       return deleteOperation(record, command, now);
     case "expireLease":
       return expireLease(record, command, now);
+    case "override":
+      return override(record, command, now);
+    case "watched":
+      return watched(record, now);
+    case "childEnded":
+      return childEnded(record, command, now);
     case "tick":
       return tick(record, now);
     default:

@@ -26,7 +26,7 @@ export interface ServerLimits {
   /** A gRPC connection is pinged this often, and closed when the ping is not answered in the timeout. */
   grpcKeepaliveMs: number;
   grpcKeepaliveTimeoutMs: number;
-  /** Waits on one gRPC connection; the rest of grpcStreamsMax stays free, so that a Cancel always gets through. */
+  /** Waits and watches on one gRPC connection; the rest of grpcStreamsMax stays free, so that a Cancel always gets through. */
   waitsPerConnectionMax: number;
   /** Calls in flight that are neither Wait nor Cancel. */
   callsInFlightMax: number;

@@ -10,7 +10,7 @@ import {
   findDocument,
 } from "../services/documents.ts";
 import type { HttpRule } from "../services/http-rule.ts";
-import type { BoundMethod } from "./bound-method.ts";
+import type { BoundCallable } from "./bound-method.ts";
 import type { BoundService, ServiceRouter } from "./service-router.ts";
 
 const DOCUMENT_PATH = /^\/(?:\$|%24)discovery\/|^\/discovery\/|^\/openapi\.json(?:\?|$)/;
@@ -43,22 +43,25 @@ export class DocumentRoutes {
 }
 
 async function makeRoutes(
-  { declaration, methods }: BoundService,
+  { declaration, methods, streams }: BoundService,
   hasIdentity: boolean,
 ): Promise<readonly DocumentRoute[]> {
   const [{ createDiscoveryDocument }, { createOpenApiDocument }] = await Promise.all([
     import("../services/discovery/discovery-document.ts"),
     import("../services/openapi/openapi-document.ts"),
   ]);
-  const service: DocumentedService = {
+  const documented = (callables: readonly BoundCallable[]): DocumentedService => ({
     declaration,
     hasIdentity,
-    methods: methods.map(documentedMethod).filter(({ rules }) => rules.length > 0),
-  };
-  return [...createDiscoveryDocument(service), createOpenApiDocument(service)];
+    methods: callables.map(documentedMethod).filter(({ rules }) => rules.length > 0),
+  });
+  const onRest = streams.filter(({ service }) => service.eventId !== undefined);
+  // Discovery has no words for a stream of events.
+  const discovery = createDiscoveryDocument(documented(methods));
+  return [...discovery, createOpenApiDocument(documented([...methods, ...onRest]))];
 }
 
-function documentedMethod({ service, kind, httpRules }: BoundMethod): DocumentedMethod {
+function documentedMethod({ service, kind, httpRules }: BoundCallable): DocumentedMethod {
   const { desc, isPublic = false } = service;
   if (httpRules !== null) return { desc, kind, isPublic, rules: httpRules.flatMap(documentedRule) };
   if (!hasOption(desc, http)) return { desc, kind, isPublic, rules: [] };

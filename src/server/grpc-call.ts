@@ -17,7 +17,7 @@ export function monotonicDeadline(deadline: Date | number): number {
   return monotonicMs() + Number(deadline) - wallClockInstant() / MICROS_PER_MS;
 }
 
-export class GrpcCall extends ServerCall {
+export class GrpcCall extends ServerCall<BoundMethod> {
   readonly transport = "grpc";
   readonly deadlineMs: number;
   readonly #call: RawCall;

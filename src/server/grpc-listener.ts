@@ -12,30 +12,28 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { RpcError } from "../base/rpc-error.ts";
-import type { StreamMethod } from "../services/stream-method.ts";
-import type { BoundMethod } from "./bound-method.ts";
+import type { BoundCallable, BoundMethod, BoundStream } from "./bound-method.ts";
 import type { ServerLimits } from "./config.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { toServiceError } from "./grpc-errors.ts";
-import { runStream } from "./grpc-stream.ts";
+import { GrpcStreamCall } from "./grpc-stream.ts";
 import type { Guard } from "./guard.ts";
 import { explainWithoutGrpc } from "./http2-without-grpc.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { keepRepeatedCredentials } from "./repeated-credentials.ts";
-import type { ServiceRouter } from "./service-router.ts";
+import type { FindByAuthority, ServiceRouter } from "./service-router.ts";
 
 export interface GrpcListenerOptions {
   router: ServiceRouter;
-  streams: readonly StreamMethod[];
-  admit(authorization: readonly string[]): unknown;
   pipeline: Pipeline;
+  openStreams: OpenStreams;
   guard: Guard;
   limits: ServerLimits;
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-type FindMethod = (authority: string | undefined) => BoundMethod | undefined;
 type DuplexHandler = (call: ServerDuplexStream<Buffer, Buffer>) => void;
 
 export class GrpcListener {
@@ -59,8 +57,9 @@ export class GrpcListener {
       // Its per-call bookkeeping is for a debugging service that nobody reads here.
       "grpc.enable_channelz": 0,
     });
-    for (const [name, find] of options.router.grpcMethods()) this.#serve(name, find, options.pipeline);
-    for (const stream of options.streams) this.#serveStream(stream, options.admit);
+    const { router, pipeline, openStreams } = options;
+    for (const [name, find] of router.grpcMethods()) this.#serve(name, find, pipeline);
+    for (const [name, find] of router.grpcStreams()) this.#serveStream(name, find, pipeline, openStreams);
     this.#refuseUnknown();
     explainWithoutGrpc(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -88,15 +87,11 @@ export class GrpcListener {
     this.#server.forceShutdown();
   }
 
-  #serve(name: string, find: FindMethod, pipeline: Pipeline): void {
+  #serve(name: string, find: FindByAuthority<BoundMethod>, pipeline: Pipeline): void {
     const handler: handleUnaryCall<Buffer, Buffer> = (call, respond) => {
-      let method: BoundMethod | undefined;
+      let method: BoundMethod;
       try {
-        const authority = call.getHost();
-        this.#checkDoor(call.metadata, authority);
-        method = find(authority);
-        // Another service has it; the one that the authority names does not.
-        if (!method) throw new RpcError("METHOD_NOT_SUPPORTED", { method: `/${name}` });
+        method = this.#admit(call, name, find);
       } catch (error) {
         respond(toServiceError(RpcError.from(error, ""), undefined), null);
         return;
@@ -106,22 +101,37 @@ export class GrpcListener {
     this.#server.register(`/${name}`, handler, identity, identity, "unary");
   }
 
-  #serveStream(method: StreamMethod, admit: GrpcListenerOptions["admit"]): void {
+  #serveStream(
+    name: string,
+    find: FindByAuthority<BoundStream>,
+    pipeline: Pipeline,
+    openStreams: OpenStreams,
+  ): void {
     const handler: DuplexHandler = (call) => {
-      const refuse = (error: unknown): void => {
-        call.emit("error", toServiceError(RpcError.from(error, ""), undefined));
-      };
+      let method: BoundStream;
       try {
-        this.#checkDoor(call.metadata, call.getHost());
-        const admitted = method.isPublic ? undefined : admit(call.metadata.get("authorization").map(String));
-        if (admitted instanceof Promise) admitted.then(() => runStream(method, call)).catch(refuse);
-        else runStream(method, call);
+        method = this.#admit(call, name, find);
       } catch (error) {
-        refuse(error);
+        call.emit("error", toServiceError(RpcError.from(error, ""), undefined));
+        return;
       }
+      pipeline.run(new GrpcStreamCall(method, call, openStreams));
     };
-    const path = `/${method.desc.parent.typeName}/${method.desc.name}`;
-    this.#server.register(path, handler, identity, identity, "bidi");
+    this.#server.register(`/${name}`, handler, identity, identity, "bidi");
+  }
+
+  /** The method of a call that may come in. */
+  #admit<Method extends BoundCallable>(
+    call: Pick<ServerDuplexStream<Buffer, Buffer>, "metadata" | "getHost">,
+    name: string,
+    find: FindByAuthority<Method>,
+  ): Method {
+    const authority = call.getHost();
+    this.#checkDoor(call.metadata, authority);
+    const method = find(authority);
+    // Another service has it; the one that the authority names does not.
+    if (!method) throw new RpcError("METHOD_NOT_SUPPORTED", { method: `/${name}` });
+    return method;
   }
 
   /**

@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import { pino } from "pino";
+import { Measurements } from "../base/measurements.ts";
 import {
   type GetReceiptRequest,
   GetReceiptRequestSchema,
@@ -14,13 +15,16 @@ import {
 import { defaultService } from "../services/builtin/default.ts";
 import { HealthService } from "../services/health/health-service.ts";
 import type { CallContext, ServiceMethod } from "../services/method.ts";
+import { openIdentity } from "./auth/identity.ts";
 import { bindMethods } from "./bound-method.ts";
 import { defaultLimits } from "./config.ts";
 import { createGuard } from "./guard.ts";
 import { createAuthenticate } from "./interceptors/authenticate.ts";
 import { createLog } from "./interceptors/log.ts";
-import { measure } from "./interceptors/measure.ts";
+import { createMeasure } from "./interceptors/measure.ts";
+import { MetricsPage } from "./metrics/metrics-page.ts";
 import { OnePortListener } from "./one-port-listener.ts";
+import { OpenStreams } from "./open-streams.ts";
 import { Pipeline } from "./pipeline.ts";
 import { ProtocolListeners } from "./protocol-listeners.ts";
 import { anonymous } from "./server-call.ts";
@@ -77,15 +81,16 @@ const logger = pino({ level: "debug", base: null }, { write: (line: string) => v
 const methods = bindMethods(defaultService, [
   { desc: Operations, methods: [method] as unknown as ServiceMethod[] },
 ]);
-const router = new ServiceRouter({ services: [{ declaration: defaultService, methods }] });
+const router = new ServiceRouter({ services: [{ declaration: defaultService, methods, streams: [] }] });
+const measurements = new Measurements();
 const listeners = new ProtocolListeners({
   router,
-  streams: [],
   hasIdentity: false,
-  admit: () => undefined,
+  metrics: new MetricsPage({ measurements, identity: openIdentity({ folder: null, logger }), methods: [] }),
+  openStreams: new OpenStreams(),
   health: new HealthService([]),
   pipeline: new Pipeline([
-    measure,
+    createMeasure(measurements),
     createLog(logger),
     // A promise, as an authenticator that fetches keys answers.
     createAuthenticate(async () => anonymous),

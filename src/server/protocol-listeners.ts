@@ -4,10 +4,11 @@
 import type { Socket } from "node:net";
 import type { Logger } from "../base/logger.ts";
 import type { HealthService } from "../services/health/health-service.ts";
-import type { StreamMethod } from "../services/stream-method.ts";
 import type { ServerLimits } from "./config.ts";
 import type { GrpcListener } from "./grpc-listener.ts";
 import type { Guard } from "./guard.ts";
+import type { MetricsPage } from "./metrics/metrics-page.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { RestListener } from "./rest-listener.ts";
 import type { ServiceRouter } from "./service-router.ts";
@@ -16,13 +17,12 @@ import type { ServiceRouter } from "./service-router.ts";
 export interface ListenerParts {
   /** Finds the methods of this port's services. */
   router: ServiceRouter;
-  streams: readonly StreamMethod[];
   /** Callers are asked who they are. */
   hasIdentity: boolean;
-  /** Lets a stream in; streams are outside the pipeline. Throws, or rejects, for a caller that may not. */
-  admit(authorization: readonly string[]): unknown;
   health: HealthService;
+  metrics: MetricsPage;
   pipeline: Pipeline;
+  openStreams: OpenStreams;
   guard: Guard;
   limits: ServerLimits;
   logger: Logger;

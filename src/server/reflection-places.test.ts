@@ -42,9 +42,15 @@ async function listed(address: string, authority?: string): Promise<string[]> {
   return names.filter((name) => !name.startsWith("grpc.")).sort();
 }
 
-const vault = ["belay.v1.Operations", "google.longrunning.Operations", "vault.v1.VaultService"];
+const vault = [
+  "belay.v1.Operations",
+  "belay.v1.Workers",
+  "google.longrunning.Operations",
+  "vault.v1.VaultService",
+];
 const yandex = [
   "belay.v1.Operations",
+  "belay.v1.Workers",
   "google.longrunning.Operations",
   "yandex.cloud.ai.ocr.v1.TextRecognitionAsyncService",
   "yandex.cloud.endpoint.ApiEndpointService",

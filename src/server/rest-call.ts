@@ -5,7 +5,7 @@ import { checkReach } from "../services/access.ts";
 import { shapeResponse } from "../transcoding/response-shaping.ts";
 import type { SystemParameters } from "../transcoding/system-parameters.ts";
 import type { Transcoder, TranscoderMatch } from "../transcoding/transcoder.ts";
-import type { BoundMethod } from "./bound-method.ts";
+import type { BoundCallable, BoundMethod } from "./bound-method.ts";
 import { checkContentType, decodeBody } from "./rest-body.ts";
 import { replyTo } from "./rest-errors.ts";
 import { ServerCall } from "./server-call.ts";
@@ -13,9 +13,9 @@ import { ServerCall } from "./server-call.ts";
 const NO_BODY: Uint8Array = new Uint8Array(0);
 
 /** What a call is made of: the route is known, the body has arrived. */
-export interface RestCallParts {
-  transcoder: Transcoder<BoundMethod>;
-  match: TranscoderMatch<BoundMethod>;
+export interface RestCallParts<Method extends BoundCallable = BoundMethod> {
+  transcoder: Transcoder<BoundCallable>;
+  match: TranscoderMatch<Method>;
   request: FastifyRequest;
   reply: FastifyReply;
   /** The limit of a body that is inflated. */
@@ -27,7 +27,28 @@ function bodyOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : NO_BODY;
 }
 
-export class RestCall extends ServerCall {
+/** Before the body is looked at: a caller who may not reach the name learns nothing else (AIP-211). */
+export function checkMatchReach(call: ServerCall, match: TranscoderMatch<BoundCallable>): void {
+  const { declaration, kind } = call.method;
+  if (call.principal.grants === null || declaration.dialect === "yandex") return;
+  const index = match.binding.variables.findIndex(({ text }) => text === "name" || text === "parent");
+  const resource = match.captures[index];
+  if (resource === undefined) return;
+  checkReach(call, kind, kind === "list" ? resource.replace(/\/operations$/, "") : resource);
+}
+
+/** The body without its encoding. Throws CONTENT_TYPE_REFUSED, ENCODING_REFUSED, PAYLOAD_TOO_LARGE, INVALID_JSON. */
+export function readRequestBody({
+  request,
+  bodyBytesMax,
+}: Pick<RestCallParts, "request" | "bodyBytesMax">): Uint8Array {
+  const body = bodyOf(request);
+  if (body.length === 0) return body;
+  checkContentType(request.headers);
+  return decodeBody(body, request.headers, bodyBytesMax);
+}
+
+export class RestCall extends ServerCall<BoundMethod> {
   readonly transport = "rest";
   // HTTP/1.1 has no deadlines: a client that gives up closes its connection.
   readonly deadlineMs: number = Number.POSITIVE_INFINITY;
@@ -71,29 +92,10 @@ export class RestCall extends ServerCall {
 
   invoke(): unknown {
     const { transcoder, match } = this.#parts;
-    this.#checkReach();
-    const transcoded = transcoder.transcode(match, this.#readBody());
+    checkMatchReach(this, match);
+    const transcoded = transcoder.transcode(match, readRequestBody(this.#parts));
     this.#system = transcoded.system;
     return this.method.service.invoke(transcoded.request, this);
-  }
-
-  /** Before the body is looked at: a caller who may not reach the name learns nothing else (AIP-211). */
-  #checkReach(): void {
-    const { declaration, kind } = this.method;
-    if (this.principal.grants === null || declaration.dialect === "yandex") return;
-    const { binding, captures } = this.#parts.match;
-    const index = binding.variables.findIndex(({ text }) => text === "name" || text === "parent");
-    const resource = captures[index];
-    if (resource === undefined) return;
-    checkReach(this, kind, kind === "list" ? resource.replace(/\/operations$/, "") : resource);
-  }
-
-  #readBody(): Uint8Array {
-    const { request, bodyBytesMax } = this.#parts;
-    const body = bodyOf(request);
-    if (body.length === 0) return body;
-    checkContentType(request.headers);
-    return decodeBody(body, request.headers, bodyBytesMax);
   }
 
   onCallerGone(callback: () => void): void {

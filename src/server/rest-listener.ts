@@ -8,14 +8,18 @@ import { RpcError } from "../base/rpc-error.ts";
 import type { HealthService } from "../services/health/health-service.ts";
 import { effectiveHttpMethod } from "../transcoding/method-override.ts";
 import { resolveAbsoluteTarget } from "./absolute-target.ts";
+import { isBoundStream } from "./bound-method.ts";
 import type { ServerLimits } from "./config.ts";
 import { DocumentRoutes, isDocumentTarget } from "./document-routes.ts";
 import { type Guard, purposeOf } from "./guard.ts";
 import { checkHostHeader } from "./http-host.ts";
+import { isMetricsTarget, METRICS_PATH, type MetricsPage } from "./metrics/metrics-page.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { acceptRequestId, nextRequestId } from "./request-id.ts";
 import { RestCall } from "./rest-call.ts";
 import { answerClientError, commonHeaders, readThrown, replyTo } from "./rest-errors.ts";
+import { RestStreamCall } from "./rest-stream.ts";
 import type { ServiceRouter } from "./service-router.ts";
 
 export interface RestListenerOptions {
@@ -23,7 +27,9 @@ export interface RestListenerOptions {
   /** Callers are asked who they are. */
   hasIdentity: boolean;
   health: HealthService;
+  metrics: MetricsPage;
   pipeline: Pipeline;
+  openStreams: OpenStreams;
   guard: Guard;
   limits: ServerLimits;
   logger: Logger;
@@ -35,7 +41,9 @@ const TIMEOUT_CHECK_MS = 1000;
 export class RestListener {
   readonly #server: Server;
   readonly #health: HealthService;
+  readonly #metrics: MetricsPage;
   readonly #pipeline: Pipeline;
+  readonly #streams: OpenStreams;
   readonly #guard: Guard;
   readonly #limits: ServerLimits;
   readonly #logger: Logger;
@@ -58,7 +66,9 @@ export class RestListener {
   private constructor(options: RestListenerOptions, server: Server) {
     this.#server = server;
     this.#health = options.health;
+    this.#metrics = options.metrics;
     this.#pipeline = options.pipeline;
+    this.#streams = options.openStreams;
     this.#guard = options.guard;
     this.#limits = options.limits;
     this.#logger = options.logger;
@@ -120,6 +130,10 @@ export class RestListener {
       this.#answerHealth(target, request, reply);
       return;
     }
+    if (isMetricsTarget(target)) {
+      void this.#answerMetrics(request, reply);
+      return;
+    }
     if (isDocumentTarget(target)) {
       void this.#answerDocument(target, request, reply);
       return;
@@ -128,7 +142,14 @@ export class RestListener {
     const transcoder = this.#router.transcoder(request.headers.host);
     const match = transcoder.match(httpMethod, target);
     const bodyBytesMax = this.#limits.restBodyBytesMax;
-    this.#pipeline.run(new RestCall({ transcoder, match, request, reply, bodyBytesMax }));
+    const { value } = match;
+    const parts = { transcoder, request, reply, bodyBytesMax };
+    // Spread out: only so does the compiler see that the match is of the one or of the other form.
+    if (isBoundStream(value)) {
+      this.#pipeline.run(new RestStreamCall({ ...parts, match: { ...match, value } }, this.#streams));
+    } else {
+      this.#pipeline.run(new RestCall({ ...parts, match: { ...match, value } }));
+    }
   }
 
   /** Answers what was thrown before a call was made of the request. */
@@ -153,6 +174,17 @@ export class RestListener {
       .code(isWell ? 200 : 503)
       .header("content-type", "application/json; charset=utf-8")
       .send(JSON.stringify({ status: isWell ? "SERVING" : "NOT_SERVING" }));
+  }
+
+  async #answerMetrics(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
+      checkReading(request.method, METRICS_PATH);
+      const { authorization = [] } = request.raw.headersDistinct;
+      const { contentType, body } = await this.#metrics.respond(authorization);
+      reply.header("content-type", contentType).send(body);
+    } catch (error) {
+      this.refuse(error, request, reply);
+    }
   }
 
   async #answerDocument(target: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -3,14 +3,17 @@
 import { monotonicMs } from "../base/clock.ts";
 import type { RpcError } from "../base/rpc-error.ts";
 import type { CallContext, Principal } from "../services/method.ts";
-import type { BoundMethod } from "./bound-method.ts";
+import type { BoundCallable } from "./bound-method.ts";
 
 /** Everybody, as long as no identity is configured. */
 export const anonymous: Principal = { id: "anonymous", tenant: "default", scopes: null, grants: null };
 
-/** The part of a call that does not depend on the transport; grpc-call.ts and rest-call.ts add theirs. */
-export abstract class ServerCall implements CallContext {
-  readonly method: BoundMethod;
+/**
+ * The part of a call that does not depend on the transport: grpc-call.ts and rest-call.ts add theirs for unary methods,
+ * stream-call.ts and what is made of it for streams.
+ */
+export abstract class ServerCall<Method extends BoundCallable = BoundCallable> implements CallContext {
+  readonly method: Method;
   readonly startMs: number = monotonicMs();
   principal: Principal = anonymous;
   abstract readonly transport: "grpc" | "rest";
@@ -20,7 +23,7 @@ export abstract class ServerCall implements CallContext {
   /** True once an answer was handed to the transport. */
   isOver = false;
 
-  constructor(method: BoundMethod) {
+  constructor(method: Method) {
     this.method = method;
   }
 

@@ -297,6 +297,7 @@ test("anybody may call what hands out tokens, tells addresses or health, and not
   assert.deepEqual([...new Set(open.map(({ fullName }) => fullName))].sort(), [
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/List",
+    "grpc.health.v1.Health/Watch",
     "yandex.cloud.endpoint.ApiEndpointService/Get",
     "yandex.cloud.endpoint.ApiEndpointService/List",
     "yandex.cloud.iam.v1.IamTokenService/Create",

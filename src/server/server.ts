@@ -4,27 +4,31 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Logger } from "../base/logger.ts";
 import type { Engine } from "../engine/engine.ts";
 import { defaultService } from "../services/builtin/default.ts";
+import { createPayloadCodec } from "../services/declared/payload-codec.ts";
 import { checkServices } from "../services/define-service.ts";
 import { HealthService } from "../services/health/health-service.ts";
 import { createReflectionServices } from "../services/reflection/reflection-service.ts";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
-import type { StreamingServiceDefinition, StreamMethod } from "../services/stream-method.ts";
+import type { StreamingServiceDefinition } from "../services/stream-method.ts";
+import { createWorkersService } from "../services/worker/workers-service.ts";
 import { createApiEndpointService } from "../services/yandex/api-endpoint-service.ts";
 import { createIamTokenService } from "../services/yandex/iam-token-service.ts";
 import { type Identity, openIdentity } from "./auth/identity.ts";
-import { type BoundMethod, bindMethods } from "./bound-method.ts";
+import { type BoundCallable, bindMethods, bindStreams } from "./bound-method.ts";
 import { defaultLimits, defaultListen, isLoopbackHost, type ServerLimits } from "./config.ts";
 import { createGuard } from "./guard.ts";
 import { createAuthenticate } from "./interceptors/authenticate.ts";
-import { authorize } from "./interceptors/authorize.ts";
+import { createAuthorize } from "./interceptors/authorize.ts";
 import { deadline } from "./interceptors/deadline.ts";
 import { Limits } from "./interceptors/limits.ts";
 import { createLog } from "./interceptors/log.ts";
-import { measure } from "./interceptors/measure.ts";
+import { createMeasure } from "./interceptors/measure.ts";
+import { MetricsPage } from "./metrics/metrics-page.ts";
+import { OpenStreams } from "./open-streams.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { ListenerParts } from "./protocol-listeners.ts";
 import { ServerPort } from "./server-port.ts";
-import { type CatalogEntry, createCatalog } from "./service-catalog.ts";
+import { type CatalogEntry, createCatalog, startRulesOf } from "./service-catalog.ts";
 import { type BoundService, ServiceRouter } from "./service-router.ts";
 import { closeInOrder } from "./shutdown.ts";
 import { ServerTls } from "./tls/server-tls.ts";
@@ -69,7 +73,7 @@ export interface BelayServer {
    */
   close(options?: { graceMs?: number }): Promise<void>;
   /** The counters of every method, by its service and full name. */
-  readonly methods: readonly BoundMethod[];
+  readonly methods: readonly BoundCallable[];
 }
 
 const GRACE_DEFAULT_MS = 10_000;
@@ -94,29 +98,28 @@ export function createServer(options: ServerOptions): BelayServer {
     createIamTokenService(identity.iamTokens),
     createApiEndpointService((context) => yandexEndpoints(declarations, context.authority)),
   ]);
-  const health = new HealthService([...describedBy(catalog)].map((desc) => desc.typeName));
-  const healthService = health.definition();
-  const services = bindServices(catalog, [healthService]);
+  const workers = createWorkers(engine, declarations, logger);
+  const health = new HealthService([...describedBy(catalog), workers.desc].map((desc) => desc.typeName));
+  const services = bindServices(catalog, [health.definition(), workers]);
   const inFlight = new Limits(limits);
+  const openStreams = new OpenStreams();
+  const { measurements } = engine.metrics;
+  const callables = services.flatMap(({ methods, streams }) => [...methods, ...streams]);
   const parts = {
-    // Reflection tells of each port, and of each host, what it serves.
-    streamsOf: (router: ServiceRouter): readonly StreamMethod[] =>
-      [healthService, ...createReflectionServices((authority) => router.describedAt(authority))].flatMap(
-        ({ streams }) => streams,
-      ),
     health,
+    metrics: new MetricsPage({ measurements, identity, methods: callables }),
     hasIdentity: identity.isConfigured,
-    admit: (values: readonly string[]) => identity.authenticateHeader(values, "google"),
     // The order of every call: entered from top to bottom, left from bottom to top. The guard stands before all of
     // them, at the listeners' doors; the request is decoded and validated after them.
     pipeline: new Pipeline([
-      measure,
+      createMeasure(measurements),
       createLog(logger),
       createAuthenticate(identity.authenticate),
-      authorize,
+      createAuthorize({ hasIdentity: identity.isConfigured }),
       deadline,
       inFlight,
     ]),
+    openStreams,
     guard: createGuard({
       allowedHosts: declarations.flatMap(({ hosts }) => hosts),
       requireLoopback: !identity.isConfigured,
@@ -130,7 +133,7 @@ export function createServer(options: ServerOptions): BelayServer {
   const ports = openPorts({ services, parts, host: socketHost, port, tls });
   let closing: Promise<void> | undefined;
   return {
-    methods: services.flatMap(({ methods }) => methods),
+    methods: callables,
     async listen() {
       const address = await listenAll(ports);
       ports[0]?.port.listeners.warmUp();
@@ -142,6 +145,7 @@ export function createServer(options: ServerOptions): BelayServer {
         health,
         engine,
         inFlight,
+        openStreams,
         graceMs,
       }).finally(() => {
         tls?.close();
@@ -161,9 +165,7 @@ interface OpenPort {
 /** The main port first, then the services' own. */
 function openPorts(options: {
   services: readonly BoundService[];
-  parts: Omit<ListenerParts, "router" | "streams"> & {
-    streamsOf(router: ServiceRouter): readonly StreamMethod[];
-  };
+  parts: Omit<ListenerParts, "router">;
   host: string;
   port: number;
   tls: ServerTls | undefined;
@@ -172,10 +174,10 @@ function openPorts(options: {
   const { connectionsMax, peekTimeoutMs } = parts.limits;
   const { logger } = parts;
   const open = (port: number, only: string | null): OpenPort => {
-    const router = new ServiceRouter({ services, ...(only !== null && { only }) });
+    const router = createRouter(services, only);
     const listener = new ServerPort(
       { host, port, connectionsMax, peekTimeoutMs, tls, logger },
-      { ...parts, router, streams: parts.streamsOf(router) },
+      { ...parts, router },
     );
     return { only, port: listener };
   };
@@ -183,6 +185,19 @@ function openPorts(options: {
     declaration.ports.map((port) => open(port, declaration.id)),
   );
   return [open(options.port, null), ...own];
+}
+
+/** The router of a port. Reflection tells of each port, and of each host, what it serves. */
+function createRouter(services: readonly BoundService[], only: string | null): ServiceRouter {
+  const reflection = createReflectionServices((authority) => router.describedAt(authority));
+  const router: ServiceRouter = new ServiceRouter({
+    services: services.map((service) => ({
+      ...service,
+      streams: [...service.streams, ...bindStreams(service.declaration, reflection)],
+    })),
+    ...(only !== null && { only }),
+  });
+  return router;
 }
 
 async function listenAll(ports: readonly OpenPort[]): Promise<ServerAddress> {
@@ -202,6 +217,20 @@ async function listenAll(ports: readonly OpenPort[]): Promise<ServerAddress> {
   }
 }
 
+function createWorkers(
+  engine: Engine,
+  declarations: readonly ServiceDeclaration[],
+  logger: Logger,
+): StreamingServiceDefinition {
+  const rulesOf = startRulesOf(engine, declarations);
+  const rules = new Map(declarations.map((declaration) => [declaration.id, rulesOf(declaration)]));
+  return createWorkersService(engine, {
+    codec: createPayloadCodec(declarations),
+    rulesOf: (service) => rules.get(service),
+    logger,
+  });
+}
+
 function bindServices(
   catalog: readonly CatalogEntry[],
   infrastructure: readonly StreamingServiceDefinition[],
@@ -209,6 +238,7 @@ function bindServices(
   return catalog.map(({ declaration, definitions }) => ({
     declaration,
     methods: bindMethods(declaration, [...definitions, ...infrastructure]),
+    streams: bindStreams(declaration, [...definitions, ...infrastructure]),
   }));
 }
 

@@ -31,14 +31,9 @@ export function createCatalog(
   declarations: readonly ServiceDeclaration[],
   yandex: readonly ServiceDefinition[],
 ): CatalogEntry[] {
-  const claims = new Map(declarations.map((declaration) => [declaration.id, claimedTypes(declaration)]));
+  const rulesOf = startRulesOf(engine, declarations);
   return declarations.map((declaration) => {
-    const rules: StartRules = {
-      declaration,
-      clock: engine.clock,
-      isStartable: (type) => engine.hasType(type) && mayStart(type, declaration, claims),
-      types: () => engine.types.filter((type) => mayStart(type, declaration, claims)),
-    };
+    const rules = rulesOf(declaration);
     const definitions: ServiceDefinition[] = [
       ...(declaration.dialect === "yandex"
         ? [...yandex, createYandexOperationService(engine, declaration), listing(engine, declaration)]
@@ -48,6 +43,20 @@ export function createCatalog(
     ];
     if (declaration.id === DEFAULT_SERVICE) definitions.push(createStarterService(engine, rules));
     return { declaration, definitions };
+  });
+}
+
+/** What each declared service lets its callers start. */
+export function startRulesOf(
+  engine: Engine,
+  declarations: readonly ServiceDeclaration[],
+): (declaration: ServiceDeclaration) => StartRules {
+  const claims = new Map(declarations.map((declaration) => [declaration.id, claimedTypes(declaration)]));
+  return (declaration) => ({
+    declaration,
+    clock: engine.clock,
+    isStartable: (type) => engine.hasType(type) && mayStart(type, declaration, claims),
+    types: () => engine.types.filter((type) => mayStart(type, declaration, claims)),
   });
 }
 

@@ -27,7 +27,11 @@ function bound(declaration: ServiceDeclaration): BoundService {
     }),
   );
   const rules = isYandex ? yandexHttpRules(declaration) : httpRules(declaration);
-  return { declaration, methods: bindMethods(declaration, [{ desc, methods, httpRules: rules }]) };
+  return {
+    declaration,
+    methods: bindMethods(declaration, [{ desc, methods, httpRules: rules }]),
+    streams: [],
+  };
 }
 
 // The order of the built-in services: the default one first.

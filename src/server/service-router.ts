@@ -5,14 +5,20 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import { createTranscoder, type Transcoder } from "../transcoding/transcoder.ts";
-import type { BoundMethod } from "./bound-method.ts";
+import type { BoundCallable, BoundMethod, BoundStream } from "./bound-method.ts";
 import { restBindings } from "./rest-routes.ts";
 
 /** A declared service and all that it serves. */
 export interface BoundService {
   readonly declaration: ServiceDeclaration;
   readonly methods: readonly BoundMethod[];
+  readonly streams: readonly BoundStream[];
 }
+
+/** Finds a service's method by the authority of a call; undefined if the service that it names has none. */
+export type FindByAuthority<Method extends BoundCallable> = (
+  authority: string | undefined,
+) => Method | undefined;
 
 export interface ServiceRouterOptions {
   /** The first one is the default. */
@@ -29,7 +35,7 @@ export class ServiceRouter {
   readonly #only: BoundService | undefined;
   readonly #byHost = new Map<string, BoundService>();
   readonly #remembered = new Map<string, BoundService | undefined>();
-  readonly #transcoders = new Map<BoundService | undefined, Transcoder<BoundMethod>>();
+  readonly #transcoders = new Map<BoundService | undefined, Transcoder<BoundCallable>>();
   readonly #described = new Map<BoundService | undefined, readonly DescService[]>();
 
   constructor({ services, only }: ServiceRouterOptions) {
@@ -63,17 +69,28 @@ export class ServiceRouter {
     return this.named(authority)?.declaration.dialect ?? "google";
   }
 
-  /** Everything that gRPC serves on this port: for each method's full name, what finds it by the authority. */
-  grpcMethods(): ReadonlyMap<string, (authority: string | undefined) => BoundMethod | undefined> {
-    const byName = new Map<string, Map<BoundService, BoundMethod>>();
+  /** The unary methods that gRPC serves on this port: for each one's full name, what finds it by the authority. */
+  grpcMethods(): ReadonlyMap<string, FindByAuthority<BoundMethod>> {
+    return this.#findersOf(({ methods }) => methods);
+  }
+
+  /** The streaming methods, likewise. */
+  grpcStreams(): ReadonlyMap<string, FindByAuthority<BoundStream>> {
+    return this.#findersOf(({ streams }) => streams);
+  }
+
+  #findersOf<Method extends BoundCallable>(
+    callablesOf: (service: BoundService) => readonly Method[],
+  ): ReadonlyMap<string, FindByAuthority<Method>> {
+    const byName = new Map<string, Map<BoundService, Method>>();
     for (const service of this.#only ? [this.#only] : this.#services) {
-      for (const method of service.methods) {
-        const holders = byName.get(method.fullName) ?? new Map<BoundService, BoundMethod>();
+      for (const method of callablesOf(service)) {
+        const holders = byName.get(method.fullName) ?? new Map<BoundService, Method>();
         holders.set(service, method);
         byName.set(method.fullName, holders);
       }
     }
-    const finders = new Map<string, (authority: string | undefined) => BoundMethod | undefined>();
+    const finders = new Map<string, FindByAuthority<Method>>();
     for (const [name, holders] of byName) {
       // Insertion order: the default service's own, else that of the first that has it.
       const [unnamed] = holders.values();
@@ -86,7 +103,7 @@ export class ServiceRouter {
   }
 
   /** The REST routes of the service that the authority names; of all services, the default's first, if it names none. */
-  transcoder(authority: string | undefined): Transcoder<BoundMethod> {
+  transcoder(authority: string | undefined): Transcoder<BoundCallable> {
     const service = this.named(authority);
     let transcoder = this.#transcoders.get(service);
     if (!transcoder) {
@@ -114,15 +131,22 @@ export class ServiceRouter {
   }
 
   /** What REST serves under an authority. Among equal paths the last one wins, so the default service comes last. */
-  methodsAt(authority: string | undefined): readonly BoundMethod[] {
+  methodsAt(authority: string | undefined): readonly BoundCallable[] {
     const service = this.named(authority);
-    return service ? service.methods : this.#services.toReversed().flatMap(({ methods }) => methods);
+    const services = service ? [service] : this.#services.toReversed();
+    return services.flatMap(({ methods, streams }) => [...methods, ...streams]);
   }
 }
 
 /** Each once, in the order of the services and of what they serve. */
 function descsOf(services: readonly BoundService[]): readonly DescService[] {
-  return [...new Set(services.flatMap(({ methods }) => methods.map(({ service }) => service.desc.parent)))];
+  return [
+    ...new Set(
+      services.flatMap(({ methods, streams }) =>
+        [...methods, ...streams].map(({ service }) => service.desc.parent),
+      ),
+    ),
+  ];
 }
 
 /** The name in an authority, lower case, without port and final dot. */

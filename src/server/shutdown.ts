@@ -4,13 +4,15 @@ import { delay, startTimer } from "../base/timers.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HealthService } from "../services/health/health-service.ts";
 import type { Limits } from "./interceptors/limits.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import type { ServerPort } from "./server-port.ts";
 
 export interface ShutdownParts {
   ports: readonly ServerPort[];
   health: HealthService;
-  engine: Pick<Engine, "releaseWaiters">;
+  engine: Pick<Engine, "releaseWaiters" | "drain">;
   inFlight: Limits;
+  openStreams: OpenStreams;
   graceMs: number;
 }
 
@@ -19,16 +21,19 @@ const LINGER_MS = 20;
 /**
  * Stops in order; resolves when every connection is closed. What was not answered within the grace is cut.
  *
- *   not ready -> no new connections, no new waits -> held waits answered -> GOAWAY, calls in flight finish -> cut
+ *   not ready -> no new connections, no new waits -> held waits answered, workers and watches told -> GOAWAY, calls in
+ *   flight finish -> cut
  */
 export async function closeInOrder(parts: ShutdownParts): Promise<void> {
-  const { ports, health, engine, inFlight, graceMs } = parts;
+  const { ports, health, engine, inFlight, openStreams, graceMs } = parts;
   health.setServing(false);
   inFlight.isDraining = true;
   const closed = Promise.all(ports.map((port) => port.stop()));
   for (const { listeners } of ports) listeners.closeAfterReplies();
   engine.releaseWaiters();
+  engine.drain();
   health.endWatches();
+  openStreams.drain();
   const cut = startTimer(graceMs, () => {
     for (const port of ports) {
       port.listeners.destroy();

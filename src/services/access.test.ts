@@ -2,8 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RpcError } from "../base/rpc-error.ts";
 import { recordedCall } from "../testing/recorded-call.ts";
-import { checkReach, operationKeyOf, reachableListParent, reaches } from "./access.ts";
+import {
+  checkForce,
+  checkReach,
+  checkUnlimited,
+  operationKeyOf,
+  reachableListParent,
+  reaches,
+} from "./access.ts";
+import { defaultService } from "./builtin/default.ts";
 import type { CallContext, Principal } from "./method.ts";
+import { type MethodScopes, scopesOf } from "./service-declaration.ts";
 
 function principal(grants: readonly string[] | null): Principal {
   return { id: "user:ada", tenant: "acme", scopes: null, grants };
@@ -92,4 +101,45 @@ test("a parent may be named with or without operations at its end, and needs a g
     assert.equal(reachableListParent(name, call("operations")), "");
     assert.throws(() => reachableListParent(name, call("projects/p")), { reason: "IAM_PERMISSION_DENIED" });
   }
+});
+
+const forced: readonly [
+  what: string,
+  scopes: readonly string[] | null,
+  declared: MethodScopes,
+  mayForce: boolean,
+][] = [
+  ["a token without limits", null, { cancel: ["c"] }, true],
+  ["a token with the scope for it", ["f"], { cancel: ["c"], force: ["f"] }, true],
+  ["a token that may only cancel", ["c"], { cancel: ["c"], force: ["f"] }, false],
+  ["a token that may only cancel, where nothing is declared for force", ["c"], { cancel: ["c"] }, false],
+  ["a token with scopes, where none is asked for to cancel", ["x"], {}, true],
+  ["a token without scopes, where one is declared for force alone", [], { force: ["f"] }, false],
+];
+
+for (const [what, scopes, declared, mayForce] of forced) {
+  test(`${what} ${mayForce ? "may" : "may not"} force`, () => {
+    const context = { principal: { ...principal(null), scopes } };
+    const check = (): void => checkForce(context, { ...defaultService, scopes: declared });
+    if (mayForce) check();
+    else assert.throws(check, { reason: "FORCE_REFUSED" });
+  });
+}
+
+test("what belongs to no parent is for callers whose grants have no limits", () => {
+  checkUnlimited({ principal: principal(null) }, "list", "workers");
+  for (const grants of [[], ["operations"], ["projects/p"]]) {
+    assert.throws(() => checkUnlimited({ principal: principal(grants) }, "list", "workers"), {
+      reason: "IAM_PERMISSION_DENIED",
+      parameters: { permission: "operations.list", resource: "workers" },
+    });
+  }
+});
+
+test("a watch asks for the scopes of lists where none are declared for it", () => {
+  const watch = (scopes: MethodScopes): readonly string[] => scopesOf({ ...defaultService, scopes }, "watch");
+  assert.deepEqual(watch({ list: ["l"], get: ["g"] }), ["l"]);
+  assert.deepEqual(watch({ get: ["g"] }), ["g"]);
+  assert.deepEqual(watch({ list: ["l"], watch: [] }), []);
+  assert.deepEqual(watch({}), []);
 });

@@ -95,13 +95,16 @@ const wrong: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ restMethods: ["start"] }, 'restMethods[0]: "start" is not one of get, list, wait, cancel, delete'],
   [
     { scopes: { read: ["x"] } },
-    'scopes.read: "read" is no kind of method; expected get, list, wait, start, cancel, delete',
+    'scopes.read: "read" is no kind of method; expected get, list, wait, watch, start, cancel, force, delete, work',
   ],
   [
     { scopes: { get: ["a b"] } },
     'scopes.get[0]: "a b" is no OAuth scope; expected visible characters without quotes, such as https://www.googleapis.com/auth/cloud-platform',
   ],
-  [{ scopes: [] }, "scopes: [] is no table of scopes by get, list, wait, start, cancel, delete"],
+  [
+    { scopes: [] },
+    "scopes: [] is no table of scopes by get, list, wait, watch, start, cancel, force, delete, work",
+  ],
   [
     { metadataType: "no.such.Message" },
     'metadataType: "no.such.Message" is no message that is known, for the service has no descriptors; expected them, too',

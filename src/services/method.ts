@@ -16,6 +16,11 @@ export interface Principal {
    * null: every parent.
    */
   readonly grants: readonly string[] | null;
+  /**
+   * The operation types that it may run as a worker (`word.*` for all below a word, `*` for all). A worker reaches
+   * nothing but belay.v1.Workers. Null or absent: it is no worker; where nobody is asked who they are, everybody may work.
+   */
+  readonly workerTypes?: readonly string[] | null;
 }
 
 /** One call, whatever brought it. */

@@ -3,9 +3,30 @@
 import type { DescService, Registry } from "@bufbuild/protobuf";
 
 /** What a call is for. Scopes and limits depend on it. */
-export type MethodKind = "get" | "list" | "wait" | "start" | "cancel" | "delete";
+export type MethodKind =
+  | "get"
+  | "list"
+  | "wait"
+  | "watch"
+  | "start"
+  | "cancel"
+  /** A cancel that uses force at once, and an operator's word that work is gone. */
+  | "force"
+  | "delete"
+  /** Opening a worker's session. Not a matter of scopes, but of the principal's `workerTypes`. */
+  | "work";
 
-export const methodKinds: readonly MethodKind[] = ["get", "list", "wait", "start", "cancel", "delete"];
+export const methodKinds: readonly MethodKind[] = [
+  "get",
+  "list",
+  "wait",
+  "watch",
+  "start",
+  "cancel",
+  "force",
+  "delete",
+  "work",
+];
 
 /** The wire format of a service's operations. */
 export type Dialect = "google" | "yandex";
@@ -58,7 +79,11 @@ export interface ServiceDeclaration {
   readonly discoveryVersion: string | null;
 }
 
-/** The scopes of a method's kind; empty if anybody with an identity may call it. */
-export function scopesOf(declaration: ServiceDeclaration, kind: MethodKind): readonly string[] {
-  return declaration.scopes[kind] ?? [];
+/**
+ * The scopes of a method's kind; empty if anybody with an identity may call it. A watch tells what lists and gets tell:
+ * where a declaration names no scopes for it, it asks for theirs.
+ */
+export function scopesOf({ scopes }: ServiceDeclaration, kind: MethodKind): readonly string[] {
+  if (kind === "watch") return scopes.watch ?? scopes.list ?? scopes.get ?? [];
+  return scopes[kind] ?? [];
 }

@@ -12,7 +12,7 @@ import { type ServiceProblem, shown } from "./service-problem.ts";
 export const dialects: readonly Dialect[] = ["google", "yandex"];
 
 /** The methods of google.longrunning.Operations, by their kinds. */
-export const restMethodKinds: readonly MethodKind[] = methodKinds.filter((kind) => kind !== "start");
+export const restMethodKinds: readonly MethodKind[] = ["get", "list", "wait", "cancel", "delete"];
 
 /** Names the problems of a value, with paths from it on; none if it fits. */
 type Rule = (value: unknown) => readonly ServiceProblem[];

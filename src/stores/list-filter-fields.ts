@@ -14,11 +14,27 @@ export interface TextPattern {
   openEnd: boolean;
 }
 
+/** Fields that are text; "" where an operation has none. `worker` is the session that has it, by lease or held. */
+export type TextField =
+  | "name"
+  | "type"
+  | "created_by"
+  | "concurrency_key"
+  | "supersede_key"
+  | "rerun_of"
+  | "worker"
+  | "cancel_cause";
+
 /** A filter as a tree: what a store compiles. */
 export type FilterNode =
   | { kind: "and" | "or"; nodes: readonly FilterNode[] }
   | { kind: "not"; node: FilterNode }
-  | { kind: "text"; field: "name" | "type" | "created_by"; operator: FilterOperator; pattern: TextPattern }
+  | { kind: "text"; field: TextField; operator: FilterOperator; pattern: TextPattern }
+  | { kind: "priority"; operator: FilterOperator; value: number }
+  /** An operation of this name is a parent, detached or not; null: there is one. */
+  | { kind: "parents"; name: string | null }
+  | { kind: "held"; value: boolean }
+  | { kind: "cancelled" }
   | { kind: "done"; value: boolean }
   | { kind: "state"; state: OperationState }
   /** `instant` ends in .5 where the value lies between two microseconds: no stored instant is equal to it. */
@@ -56,16 +72,34 @@ const fields: ReadonlyMap<string, FieldParser> = new Map<string, FieldParser>([
   ["done", doneField],
   ["state", stateField],
   ["labels", labelField],
+  ["parents", parentsField],
+  ["priority", priorityField],
+  ["concurrency_key", (given) => textField("concurrency_key", given)],
+  ["concurrencyKey", (given) => textField("concurrency_key", given)],
+  ["supersede_key", (given) => textField("supersede_key", given)],
+  ["supersedeKey", (given) => textField("supersede_key", given)],
+  ["rerun_of", (given) => textField("rerun_of", given)],
+  ["rerunOf", (given) => textField("rerun_of", given)],
+  ["worker", (given) => textField("worker", given)],
+  ["session", (given) => textField("worker", given)],
+  ["cancel", cancelField],
+  ["cancellation", cancelField],
+  ["held", heldField],
 ]);
 
-const FIELD_NAMES = "name, done, type, state, labels, create_time, update_time, created_by";
+const FIELD_NAMES =
+  "name, done, type, state, labels, create_time, update_time, created_by, parents, priority, concurrency_key, supersede_key, rerun_of, worker, cancel.cause, held";
+
+/** Those that have fields of their own. */
+const MESSAGE_FIELDS: ReadonlySet<string> = new Set(["labels", "cancel", "cancellation"]);
 
 /** Gives a restriction its type; throws INVALID_FILTER for an unknown field, a wrong operator or a wrong value. */
 export function restriction(given: Restriction): FilterNode {
   const [name = "", ...rest] = given.path;
   const parse = fields.get(name);
   if (!parse) throw invalidFilter(given.column, `the field ${name} is unknown; there are ${FIELD_NAMES}`);
-  if (rest.length > 0 && name !== "labels") throw invalidFilter(given.column, `${name} has no fields`);
+  if (rest.length > 0 && !MESSAGE_FIELDS.has(name))
+    throw invalidFilter(given.column, `${name} has no fields`);
   return parse(given);
 }
 
@@ -74,7 +108,7 @@ function isPresence({ operator, value }: Restriction): boolean {
   return operator === ":" && value.text === "" && value.openStart;
 }
 
-function textField(field: "name" | "type" | "created_by", given: Restriction): FilterNode {
+function textField(field: TextField, given: Restriction): FilterNode {
   if (isPresence(given)) {
     return { kind: "text", field, operator: "!=", pattern: { text: "", openStart: false, openEnd: false } };
   }
@@ -107,12 +141,50 @@ function equality(field: string, { operator, column }: Restriction, node: Filter
 }
 
 function doneField(given: Restriction): FilterNode {
-  if (isPresence(given)) return { kind: "done", value: true };
-  const text = exactText("done", given);
-  if (text !== "true" && text !== "false") throw invalidFilter(given.value.column, "done is true or false");
+  return { kind: "done", value: booleanValue("done", given) };
+}
+
+function heldField(given: Restriction): FilterNode {
+  return { kind: "held", value: booleanValue("held", given) };
+}
+
+/** What a boolean field must be; it has a value where it is true. */
+function booleanValue(field: string, given: Restriction): boolean {
+  if (isPresence(given)) return true;
+  const text = exactText(field, given);
+  if (text !== "true" && text !== "false")
+    throw invalidFilter(given.value.column, `${field} is true or false`);
   const isNot = given.operator === "!=";
-  equality("done", given, { kind: "always" });
-  return { kind: "done", value: (text === "true") !== isNot };
+  equality(field, given, { kind: "always" });
+  return (text === "true") !== isNot;
+}
+
+function priorityField(given: Restriction): FilterNode {
+  const { operator, value } = given;
+  if (isPresence(given)) return { kind: "priority", operator: "!=", value: 0 };
+  const text = exactText("priority", given);
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isInteger(number))
+    throw invalidFilter(value.column, "priority is a whole number");
+  return { kind: "priority", operator: operator === ":" ? "=" : operator, value: number };
+}
+
+/** `parents:NAME`, `parents:*`. */
+function parentsField(given: Restriction): FilterNode {
+  if (given.operator !== ":")
+    throw invalidFilter(given.column, "parents takes only the has operator: parents:operations/...");
+  return { kind: "parents", name: isPresence(given) ? null : exactText("parents", given) };
+}
+
+/** `cancel:*`, and of `cancel.cause` what `name` takes; an operation without a cancel never matches, not even `!=`. */
+function cancelField(given: Restriction): FilterNode {
+  const [name = "", field, ...rest] = given.path;
+  if (field === undefined && isPresence(given)) return { kind: "cancelled" };
+  if (field !== "cause" || rest.length > 0)
+    throw invalidFilter(given.column, `of ${name} there is ${name}.cause`);
+  if (isPresence(given)) return { kind: "cancelled" };
+  const node: FilterNode = { kind: "text", field: "cancel_cause", ...textComparison(`${name}.cause`, given) };
+  return { kind: "and", nodes: [{ kind: "cancelled" }, node] };
 }
 
 function stateField(given: Restriction): FilterNode {

@@ -27,6 +27,14 @@ function show(node: FilterNode | null): string {
       return node.state;
     case "time":
       return `${node.field} ${node.operator} ${node.instant}`;
+    case "priority":
+      return `priority ${node.operator} ${node.value}`;
+    case "parents":
+      return `child of ${node.name ?? "any"}`;
+    case "held":
+      return node.value ? "held" : "not held";
+    case "cancelled":
+      return "cancelled";
     case "always":
       return "always";
   }
@@ -52,6 +60,22 @@ const understood: readonly [filter: string, tree: string][] = [
   ["done != true", "undone"],
   ["done:*", "done"],
   ["state=RUNNING", "RUNNING"],
+  ["priority>=10", "priority >= 10"],
+  ["priority:-5", "priority = -5"],
+  ["priority:*", "priority != 0"],
+  ["parents:operations/opr0", "child of operations/opr0"],
+  ["parents:*", "child of any"],
+  ["concurrency_key=repo/*", "concurrency_key = 'repo/'*"],
+  ["concurrencyKey:*", "concurrency_key != ''"],
+  ["supersede_key:x", "supersede_key = 'x'"],
+  ["rerun_of=operations/opr0", "rerun_of = 'operations/opr0'"],
+  ["worker=ses1", "worker = 'ses1'"],
+  ["session:*", "worker != ''"],
+  ["cancel.cause=parent", "(cancelled and cancel_cause = 'parent')"],
+  ["cancellation.cause!=cancel", "(cancelled and cancel_cause != 'cancel')"],
+  ["cancel:*", "cancelled"],
+  ["held=true", "held"],
+  ["held!=true", "not held"],
   ["state != FAILED", "not FAILED"],
   ["state:*", "always"],
   ['type = "ocr.recognize"', "type = 'ocr.recognize'"],

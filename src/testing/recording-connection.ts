@@ -1,8 +1,12 @@
 // The server's end of a WorkerConnection for tests: hands out assignments by hand, writes down what the worker says,
 // and answers as it is told to. It is a peer that speaks the protocol, not a stand-in for any part of the worker.
+import { monotonicMs } from "../base/clock.ts";
+import { RpcError } from "../base/rpc-error.ts";
 import type {
   Assignment,
   CancelNotice,
+  ChildStart,
+  ChildState,
   JsonObject,
   ReportOutcome,
   RevokeNotice,
@@ -16,6 +20,11 @@ import { eventually } from "./eventually.ts";
 
 const endings: readonly WorkerReport["type"][] = ["complete", "fail", "stopped", "release"];
 
+/** What a worker asks about a child. */
+export type ChildAsked =
+  | { type: "start"; start: ChildStart }
+  | { type: "wait"; service: string; name: string };
+
 /** A connection for one worker. */
 export class RecordingConnection implements WorkerConnection {
   /** Everything that was reported and answered, in order. */
@@ -24,6 +33,16 @@ export class RecordingConnection implements WorkerConnection {
   slotsFreed = 0;
   isDraining = false;
   isClosed = false;
+  /** Sessions opened so far. */
+  opened = 0;
+  /** Set it before the worker starts: its sessions then have a lease. */
+  hasLease = false;
+  /** The end of the lease on the worker's monotonic clock; `renewLease` moves it. */
+  leaseEndMs: number = Number.POSITIVE_INFINITY;
+  /** Answers a start, and a wait, of a child; may throw. */
+  answerChild: (asked: ChildAsked) => ChildState | Promise<ChildState> = () => {
+    throw new RpcError("OPERATION_TYPE_UNKNOWN", { type: "any", known: "" });
+  };
   /** Answers a report; may throw, as a server does that cannot say. Default: accepted. */
   answer: (report: WorkerReport) => ReportOutcome | Promise<ReportOutcome> = () => "accepted";
   #listener: WorkerListener | undefined;
@@ -32,8 +51,12 @@ export class RecordingConnection implements WorkerConnection {
   async open(hello: WorkerHello, listener: WorkerListener): Promise<WorkerSession> {
     this.hello = hello;
     this.#listener = listener;
+    this.opened++;
     return {
       id: "session",
+      leaseEndMs: () => this.leaseEndMs,
+      startChild: async (start) => await this.answerChild({ type: "start", start }),
+      waitChild: async (_parent, child) => await this.answerChild({ type: "wait", ...child }),
       report: async (report) => {
         const outcome = await this.answer(report);
         this.reports.push(report);
@@ -67,6 +90,9 @@ export class RecordingConnection implements WorkerConnection {
       checkpoint: null,
       deadlineMs: null,
       attemptTimeoutMs: 60_000,
+      graceMs: 10_000,
+      criticalMs: 0,
+      cleanupMs: 0,
       killMs: 2_000,
       ...rest,
     };
@@ -77,14 +103,15 @@ export class RecordingConnection implements WorkerConnection {
   /** Cancels an assignment: cause "cancel", grace 10 s, unless `rest` says otherwise. */
   cancel(assignment: Assignment, rest: Partial<CancelNotice> = {}): void {
     const { service, tenant, name, leaseToken, killMs } = assignment;
-    const graceMs = rest.graceMs ?? 10_000;
-    const deadlineMs = graceMs + killMs;
+    const { graceMs = assignment.graceMs } = rest;
+    const deadlineMs = graceMs + assignment.criticalMs + assignment.cleanupMs + killMs;
     const key = { service, tenant, name, leaseToken };
     const notice: CancelNotice = {
       ...key,
       cause: "cancel",
       reason: "",
       requestedBy: "",
+      force: false,
       graceMs,
       deadlineMs,
       ...rest,
@@ -97,6 +124,22 @@ export class RecordingConnection implements WorkerConnection {
     this.#listener?.revoked({ service, tenant, name, leaseToken, reason: "lease-lost", killMs, ...rest });
   }
 
+  /** A heartbeat was answered: the lease lasts `leaseMs` from now. */
+  renewLease(leaseMs: number): void {
+    this.leaseEndMs = monotonicMs() + leaseMs;
+    this.#listener?.leaseRenewed?.();
+  }
+
+  /** The server says that the session is over. */
+  loseSession(why: string): void {
+    this.#listener?.sessionLost?.(why);
+  }
+
+  /** The server is about to stop. */
+  requestDrain(): void {
+    this.#listener?.drainRequested?.();
+  }
+
   /** The reports of one type for an assignment, so far. */
   reportsOf<T extends WorkerReport["type"]>(
     assignment: Assignment,
@@ -107,9 +150,13 @@ export class RecordingConnection implements WorkerConnection {
     );
   }
 
-  /** The cancel phases that were reported of an assignment, so far. */
+  /** The cancel phases that were reported of an assignment, so far, with whatever report. */
   phasesOf(assignment: Assignment): string[] {
-    return this.reportsOf(assignment, "cancelPhase").map((report) => report.phase);
+    return this.#about(assignment).flatMap((report) => {
+      const steps = "steps" in report && report.steps ? report.steps : [];
+      const told = report.type === "cancelPhase" ? [...steps, report] : steps;
+      return told.map(({ phase }) => phase);
+    });
   }
 
   /** True if the end of an assignment was reported. */

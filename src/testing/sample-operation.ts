@@ -4,6 +4,7 @@ import type { Instant } from "../base/clock.ts";
 import { StatusCode } from "../base/status-code.ts";
 import type {
   CancelCommand,
+  CancelPhaseCommand,
   CompleteCommand,
   FailCommand,
   OperationCommand,
@@ -33,13 +34,14 @@ export function payload(text: string): Payload {
 export interface PolicyChoice extends Partial<Omit<OperationPolicy, "cancel">> {
   cancellable?: boolean;
   graceMs?: number;
+  criticalMs?: number;
 }
 
 /** 1 unit of backoff, then 2; stall after 2 units, attempt timeout after 3; grace of 1, cancel deadline after 2. */
 export function samplePolicy(choice: PolicyChoice = {}): OperationPolicy {
-  const { cancellable = true, graceMs = 1, ...rest } = choice;
+  const { cancellable = true, graceMs = 1, criticalMs = 0, ...rest } = choice;
   return {
-    cancel: { cancellable, graceMs, criticalMs: 0, cleanupMs: 0, killMs: 1 },
+    cancel: { cancellable, graceMs, criticalMs, cleanupMs: 0, killMs: 1 },
     maxAttempts: 2,
     backoffMs: 1,
     backoffMaxMs: 2,
@@ -47,14 +49,34 @@ export function samplePolicy(choice: PolicyChoice = {}): OperationPolicy {
     stallTimeoutMs: 2,
     retentionMs: 10,
     onDelete: "keep",
+    typeLimit: 0,
+    keyLimit: 0,
+    unwatchedMs: 0,
     ...rest,
   };
 }
 
-export function startCommand(
-  choice: PolicyChoice & { name?: string; deadline?: Instant | null } = {},
-): StartCommand {
-  const { name = "a", deadline = null, ...policy } = choice;
+/** What a test may say of a start, beside its policy. */
+export interface StartChoice
+  extends PolicyChoice,
+    Partial<
+      Pick<
+        StartCommand,
+        | "deadline"
+        | "concurrencyKey"
+        | "supersedeKey"
+        | "parentAttempt"
+        | "shared"
+        | "requestKey"
+        | "priority"
+      >
+    > {
+  name?: string;
+}
+
+export function startCommand(choice: StartChoice = {}): StartCommand {
+  const { name = "a", deadline = null, concurrencyKey = "", supersedeKey = "", ...more } = choice;
+  const { parentAttempt = null, shared = false, requestKey = null, priority = 0, ...policy } = more;
   return {
     type: "start",
     key: sampleKey(name),
@@ -68,9 +90,15 @@ export function startCommand(
     policy: samplePolicy(policy),
     startAfter: 0,
     deadline,
+    priority,
+    concurrencyKey,
+    supersedeKey,
+    rerunOf: "",
+    parentAttempt,
+    shared,
     request: payload("request"),
     metadata: null,
-    requestKey: null,
+    requestKey,
   };
 }
 
@@ -121,13 +149,20 @@ export function stoppedCommand(
 }
 
 export function cancelCommand(
-  choice: { graceMs?: number | null; includeDeleted?: boolean; name?: string } = {},
+  choice: Partial<Pick<CancelCommand, "graceMs" | "includeDeleted" | "force" | "ifRevision">> & {
+    name?: string;
+  } = {},
 ): CancelCommand {
-  const { graceMs = null, includeDeleted = false, name = "a" } = choice;
+  const { graceMs = null, includeDeleted = false, force = false, ifRevision = null, name = "a" } = choice;
   return {
     type: "cancel",
     key: sampleKey(name),
+    cause: "cancel",
     requestedBy: "bob",
+    onBehalfOf: "",
+    requestId: "request-1",
+    force,
+    ifRevision,
     reason: "no longer needed",
     origin: "google/grpc",
     graceMs,
@@ -166,9 +201,15 @@ export const simple = {
   }),
   phase: (
     holder: Holder,
-    phase: "DELIVERED" | "ACKNOWLEDGED" | "ESCALATED" = "DELIVERED",
+    phase: CancelPhaseCommand["phase"] = "DELIVERED",
     name = "a",
-  ): OperationCommand => ({ type: "cancelPhase", key: sampleKey(name), ...holder, phase, detail: "" }),
+  ): CancelPhaseCommand => ({
+    type: "cancelPhase",
+    key: sampleKey(name),
+    ...holder,
+    phase,
+    detail: phase === "DEFERRED" ? "commit" : "",
+  }),
   assign: (session: string, options: { guarded: boolean; begin: boolean }, name = "a"): OperationCommand => ({
     type: "assign",
     key: sampleKey(name),
@@ -187,5 +228,15 @@ export const simple = {
     requestedBy: "bob",
     origin: "google/grpc",
   }),
+  override: (name = "a"): OperationCommand => ({
+    type: "override",
+    key: sampleKey(name),
+    requestedBy: "carol",
+    onBehalfOf: "",
+    requestId: "request-2",
+    reason: "the machine is gone",
+    origin: "native/grpc",
+  }),
+  watched: (name = "a"): OperationCommand => ({ type: "watched", key: sampleKey(name) }),
   tick: (name = "a"): OperationCommand => ({ type: "tick", key: sampleKey(name) }),
 } as const;

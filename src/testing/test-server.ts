@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger, type LogLevel } from "../base/logger.ts";
 import { Engine } from "../engine/engine.ts";
+import { openReceiptKeys } from "../engine/receipts/receipt-keys.ts";
 import type { AuthConfig } from "../server/auth/auth-config.ts";
 import {
   type BelayServer,
@@ -13,7 +14,9 @@ import {
   openIdentity,
   type ServerLimits,
 } from "../server/server.ts";
+import { startRulesOf } from "../server/service-catalog.ts";
 import type { TlsOptions } from "../server/tls/tls-options.ts";
+import { defaultService } from "../services/builtin/default.ts";
 import { createPayloadCodec } from "../services/declared/payload-codec.ts";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import { createInProcessConnection } from "../services/worker/in-process-connection.ts";
@@ -70,13 +73,17 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const folder = mkdtempSync(join(tmpdir(), "belay-test-"));
   const logger = createLogger(logLevel);
   const store = await SqliteStore.open(join(folder, "data"), { onFatal: (line) => logger.fatal(line) });
-  const engine = new Engine({ store, logger });
+  const receiptKeys = openReceiptKeys(join(folder, "receipts"));
+  const engine = new Engine({ store, logger, receiptKeys });
   for (const definition of [...operations, ...parked])
     engine.registerType(definition.type, policyOf(definition), definition.check);
   engine.startMaintenance();
+  const declarations = services ?? [defaultService];
+  const rulesOf = startRulesOf(engine, declarations);
+  const rules = new Map(declarations.map((declaration) => [declaration.id, rulesOf(declaration)]));
   const worker = createWorker({
-    connection: createInProcessConnection(engine, createPayloadCodec(services ?? [])),
-    operations,
+    connection: createInProcessConnection(engine, createPayloadCodec(services ?? []), (id) => rules.get(id)),
+    handlers: operations,
     slots,
     name: "test",
     processFolder: join(folder, "processes"),

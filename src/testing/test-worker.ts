@@ -21,19 +21,24 @@ export function temporaryFolder(t: TestContext): string {
   return folder;
 }
 
-/** Starts a worker that runs `operations`; it is closed at the end of the test. */
+/** Starts a worker that runs `operations`, with `leaseMs` under a lease; it is closed at the end of the test. */
 export async function startTestWorker(
   t: TestContext,
   operations: readonly OperationDefinition[],
-  options: { slots?: number } = {},
+  options: { slots?: number; leaseMs?: number; guarded?: boolean } = {},
 ): Promise<TestWorker> {
   const folder = temporaryFolder(t);
   const connection = new RecordingConnection();
+  if (options.leaseMs !== undefined) {
+    connection.hasLease = true;
+    connection.renewLease(options.leaseMs);
+  }
   const worker = createWorker({
     connection,
-    operations,
+    handlers: operations,
     slots: options.slots ?? 4,
     name: "test",
+    ...(options.guarded !== undefined && { guarded: options.guarded }),
     processFolder: join(folder, "processes"),
     logger: createLogger("silent"),
   });

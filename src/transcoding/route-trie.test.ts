@@ -105,6 +105,18 @@ test("HEAD takes a GET that is safe, and is allowed there", () => {
   assert.equal(match("PUT /v1/x"), "allowed: GET, HEAD");
 });
 
+test("the verbs of other paths are no verbs here", () => {
+  const match = trieOf(
+    "GET /v1/{name=operations/**}",
+    "POST /v1/{name=operations/**}:cancel",
+    "POST /b/{id}:wait",
+  );
+  assert.equal(match("POST /b/x:wait"), "POST /b/{id}:wait | x");
+  assert.equal(match("POST /v1/operations/x:wait"), "allowed: GET");
+  assert.equal(match("GET /v1/operations/x:wait"), "GET /v1/{name=operations/**} | operations/x:wait");
+  assert.equal(match("POST /b/x:cancel"), "not found");
+});
+
 test("an escaped verb counts only for routes that say so", () => {
   const match = trieOf(
     "GET /operations/{id}",

@@ -36,8 +36,9 @@ interface Node<T> {
 
 /**
  * The routes of one service. A literal segment beats `*`, `*` beats `**`; among identical templates the last
- * added wins. The verb is cut off at the last `:` of the last segment, if any route has that verb: `x:cancel`
- * is then never an id. A match visits each node of the tree at most once, whatever the path.
+ * added wins. The verb is cut off at the last `:` of the last segment, where routes of that path have it: `x:cancel`
+ * is then never an id. What other paths have changes nothing. A match visits each node of the tree at most twice,
+ * whatever the path.
  */
 export class RouteTrie<T> {
   readonly #root: Node<T> = createNode();
@@ -66,7 +67,9 @@ export class RouteTrie<T> {
     const last = segments.at(-1) ?? "";
     const colon = last.lastIndexOf(":");
     if (colon >= 0 && this.#verbs.has(last.slice(colon + 1))) {
-      return this.#search(httpMethod, withLast(segments, last.slice(0, colon)), last.slice(colon + 1), false);
+      const rest = withLast(segments, last.slice(0, colon));
+      const match = this.#search(httpMethod, rest, last.slice(colon + 1), false);
+      if (match.kind !== "not-found") return match;
     }
     if (this.#encodedVerbs.size > 0) {
       const at = last.toUpperCase().lastIndexOf("%3A");

@@ -4,6 +4,9 @@ import { StatusCode } from "../base/status-code.ts";
 import type { AttemptKey, WorkerReport } from "../protocol/worker-connection.ts";
 import type { RunEnd } from "./runner.ts";
 
+/** Those that a cancel notice brings. */
+const cancelCauses: ReadonlySet<AbortCause> = new Set<AbortCause>(["cancel", "deadline", "parent"]);
+
 /** What had happened to the attempt when its run ended. */
 export interface AttemptAbort {
   /** What fired the signal, or null. The first cause counts; a signal fires once. */
@@ -16,7 +19,7 @@ export interface AttemptAbort {
 
 /**
  * The report of an end:
- * | end \ attempt | revoked | not aborted | shut down | cancelled |
+ * | end \ attempt | revoked | not aborted | shut down, lease ends | cancelled |
  * |---|---|---|---|---|
  * | returned | stopped | complete | complete | complete: finished work wins |
  * | stopped by force, or after SIGTERM | stopped | - | release | stopped |
@@ -34,7 +37,7 @@ export function endReport(end: RunEnd, abort: AttemptAbort, attempt: AttemptKey)
     return { type: "fail", attempt, error, retryable, abortCaused: false, evidence, mechanism };
   }
   if (!abort.isCancelled) return { type: "release", attempt };
-  const isOwnAbort = abort.abortedBy === "cancel" || abort.abortedBy === "deadline";
+  const isOwnAbort = abort.abortedBy !== null && cancelCauses.has(abort.abortedBy);
   if (end.type === "stopped" || !isOwnAbort) return stopped;
   const code = abort.abortedBy === "deadline" ? StatusCode.DEADLINE_EXCEEDED : StatusCode.CANCELLED;
   const error = { code, message: end.error.message };

@@ -1,85 +1,117 @@
-// One attempt at an operation on this worker: starts its run, passes on aborts, climbs the ladder when they are
-// ignored, and reports what happened. It does not know how the work is run (runner.ts).
+// One attempt at an operation on this worker: starts its run, passes on aborts, and climbs the ladder when they are
+// ignored. It does not know how the work is run (runner.ts), nor how the server is told (attempt-reports.ts).
 import { type AbortCause, OperationAborted } from "../base/abort-reasons.ts";
 import { monotonicMs } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import { StatusCode } from "../base/status-code.ts";
 import type {
   Assignment,
-  AttemptKey,
   CancelNotice,
   JsonObject,
-  ReportOutcome,
   RevokeNotice,
-  WorkerReport,
+  WorkerSession,
 } from "../protocol/worker-connection.ts";
-import { endReport } from "./attempt-end.ts";
+import { AttemptChildren } from "./attempt-children.ts";
+import { AttemptReports } from "./attempt-reports.ts";
 import { failureOf } from "./handler-failure.ts";
-import { ProgressMerger } from "./progress-merger.ts";
-import { ReportRefused, type ReportSender } from "./report-sender.ts";
-import type { Run, RunEnd, StartRun } from "./runner.ts";
-import { StopLadder } from "./stop-ladder.ts";
+import type { ReportSender } from "./report-sender.ts";
+import type { Run, RunEnd, RunListener, StartRun } from "./runner.ts";
+import { StopLadder, type StopTimes } from "./stop-ladder.ts";
 
-/** The report of a revoked attempt is for the receipt only. */
-const REVOKED_TRIES_MAX = 3;
+/** The clean-up keeps its own time; this much later it is stopped by force. */
+const CLEANUP_SLACK_MS = 50;
+
+/** Nobody sees it; without one, each end of an attempt would make an error with a stack. */
+const OVER = "the attempt is over";
 
 export interface AttemptOptions {
   assignment: Assignment;
   startRun: StartRun;
+  session: Pick<WorkerSession, "startChild" | "waitChild">;
   sender: ReportSender;
   logger: Logger;
   /** The work goes on past the time by which it should have stopped. */
   onStuck(attempt: Attempt): void;
 }
 
+interface Abort {
+  cause: AbortCause;
+  reason?: string;
+  requestedBy?: string;
+  graceMs: number;
+  force?: boolean;
+}
+
 /** An attempt under way. */
 export class Attempt {
   /** Resolves when the work has stopped and its end is reported; never rejects. */
   readonly ended: Promise<void>;
+  /** Resolves when nothing of the work runs any more, before that is reported; never rejects. */
+  readonly gone: Promise<void>;
   readonly assignment: Assignment;
-  readonly #key: AttemptKey;
-  readonly #sender: ReportSender;
   readonly #logger: Logger;
   readonly #ladder: StopLadder;
-  readonly #progress: ProgressMerger;
-  readonly #checkpoints = new Set<Promise<unknown>>();
+  readonly #reports: AttemptReports;
+  readonly #over = new AbortController();
   readonly #run: Run;
   #abortedBy: AbortCause | null = null;
   #abortedAtMs = 0;
+  /** The critical section that holds the abort back. */
+  #section: string | null = null;
+  #isCut = false;
   #isCancelled = false;
+  #isForced = false;
   #isRevoked = false;
   #isAcknowledged = false;
+  #isCleaning = false;
   #hasEnded = false;
 
   constructor(options: AttemptOptions) {
     const { assignment, sender, logger } = options;
     const { service, tenant, name, leaseToken } = assignment;
+    const attempt = { service, tenant, name, leaseToken };
     this.assignment = assignment;
-    this.#key = { service, tenant, name, leaseToken };
-    this.#sender = sender;
     this.#logger = logger;
-    this.#ladder = new StopLadder({ escalate: () => this.#escalate(), stuck: () => options.onStuck(this) });
-    this.#progress = new ProgressMerger((value) =>
-      this.#tell({ type: "progress", attempt: this.#key, ...value }),
-    );
-    this.#run = this.#start(options.startRun);
-    this.ended = this.#finish();
+    this.#ladder = new StopLadder({
+      cut: () => this.#cut(`after ${assignment.criticalMs} ms`),
+      escalate: () => this.#escalate(),
+      stuck: () => options.onStuck(this),
+    });
+    this.#reports = new AttemptReports({
+      attempt,
+      sender,
+      logger,
+      isOpen: () => this.#isOpen(),
+      isCancelled: () => this.#isCancelled,
+      lost: () => this.revoked({ reason: "lease-lost", killMs: assignment.killMs }),
+    });
+    const children = new AttemptChildren(attempt, options.session, this.#over.signal);
+    this.#run = this.#start(options.startRun, this.#listener(children));
+    const run = this.#run.ended.then((end) => this.#stopped(end));
+    this.gone = run.then(() => {});
+    this.ended = run.then((end) => this.#reportEnd(end));
   }
 
   /**
-   * A committed cancel or deadline. The first aborts the work; one that is repeated, or comes later, can only shorten
-   * the grace (G4).
+   * A committed cancel, deadline or end of the parent. The first aborts the work; one that is repeated, or comes later,
+   * can only shorten the grace, or force (G4).
    */
   cancelRequested(notice: CancelNotice): void {
     if (this.#hasEnded || this.#isRevoked) return;
-    if (!this.#isCancelled) {
-      this.#isCancelled = true;
-      this.#tellPhase("DELIVERED", "");
-      if (this.#isAcknowledged) this.#tellPhase("ACKNOWLEDGED", "");
-      const { cause, reason, requestedBy, graceMs } = notice;
-      this.#abort({ cause, reason, requestedBy, graceMs });
-    }
-    this.#ladder.climb(notice.graceMs, notice.deadlineMs);
+    const { cause, reason, requestedBy, force } = notice;
+    const graceMs = force ? 0 : notice.graceMs;
+    const { cleanupMs, killMs, criticalMs } = this.assignment;
+    const lastMs = Math.max(0, notice.deadlineMs - killMs);
+    const times = { criticalMs, cleanupMs, graceMs, forceMs: force ? 0 : lastMs, stuckMs: notice.deadlineMs };
+    const isFirst = !this.#isCancelled;
+    this.#isCancelled = true;
+    this.#isForced ||= force;
+    if (isFirst) {
+      this.#reports.phase("DELIVERED");
+      if (this.#isAcknowledged) this.#reports.phase("ACKNOWLEDGED");
+      else if (this.#section !== null) this.#reports.phase("DEFERRED", this.#section);
+      this.#abort({ cause, reason, requestedBy, graceMs, force }, times);
+    } else this.#ladder.climb(times);
+    if (force) this.#cut("by force");
   }
 
   /** The attempt is not ours any more: its work is stopped, and nothing of it counts but that it stopped. */
@@ -87,76 +119,114 @@ export class Attempt {
     if (this.#hasEnded || this.#isRevoked) return;
     this.#isRevoked = true;
     const text = reason === "timeout" ? "the attempt's time is over" : "";
-    this.#abort({ cause: "lease-lost", reason: text, graceMs: killMs });
-    this.#ladder.climb(killMs, 2 * killMs);
+    this.#abortAtOnce({ cause: "lease-lost", reason: text, graceMs: killMs }, 2 * killMs);
   }
 
-  /** The worker stops. The work has `graceMs` before it is stopped by force. */
+  /**
+   * The lease passes in `windowMs`, and nothing says that it will be renewed: until then the work must be gone. Half of
+   * the time is the handler's, the other half is for force.
+   */
+  leaseEnds(windowMs: number): void {
+    if (this.#hasEnded) return;
+    this.#abortAtOnce({ cause: "lease-lost", graceMs: windowMs / 2 }, windowMs);
+  }
+
+  /** The worker stops. The work has `graceMs` after its critical sections; with 0 it is stopped at once. */
   shutDown(graceMs: number): void {
     if (this.#hasEnded) return;
-    this.#abort({ cause: "shutdown", graceMs });
-    this.#ladder.climb(graceMs, graceMs + this.assignment.killMs);
+    const { killMs, criticalMs, cleanupMs } = this.assignment;
+    if (graceMs === 0) {
+      this.#abortAtOnce({ cause: "shutdown", graceMs }, killMs);
+      return;
+    }
+    const forceMs = criticalMs + graceMs + cleanupMs;
+    const times = { criticalMs, graceMs, cleanupMs, forceMs, stuckMs: forceMs + killMs };
+    this.#abort({ cause: "shutdown", graceMs }, times);
   }
 
-  #start(startRun: StartRun): Run {
+  /** Neither a critical section nor a clean-up may last longer than the grace. */
+  #abortAtOnce(abort: Abort, stuckMs: number): void {
+    const { graceMs } = abort;
+    this.#abort(abort, { criticalMs: 0, graceMs, cleanupMs: graceMs, forceMs: graceMs, stuckMs });
+    this.#run.cut();
+    if (abort.cause === "lease-lost") this.#reports.forsake();
+  }
+
+  /** The first cause counts; while a section holds the abort back, the newest. */
+  #abort(abort: Abort, times: StopTimes): void {
+    this.#ladder.climb(times);
+    if (this.#abortedBy !== null && this.#section === null) return;
+    if (this.#abortedBy === null) this.#abortedAtMs = monotonicMs();
+    this.#abortedBy = abort.cause;
+    this.#run.abort(new OperationAborted(abort));
+  }
+
+  #cut(why: string): void {
+    if (this.#section !== null && !this.#isCut) {
+      this.#isCut = true;
+      this.#reports.phase("CUT", `${this.#section}: cut ${why}`);
+    }
+    this.#run.cut();
+  }
+
+  #start(startRun: StartRun, listener: RunListener): Run {
     try {
-      return startRun(this.assignment, {
-        progress: (percent, message) => {
-          if (this.#isOpen()) this.#progress.push({ percent, message });
-        },
-        checkpoint: (state) => this.#checkpoint(state),
-        log: (message, fields) => this.#log(message, fields),
-        acknowledged: () => {
-          if (this.#isAcknowledged) return;
-          this.#isAcknowledged = true;
-          this.#tellPhase("ACKNOWLEDGED", "");
-        },
-      });
+      return startRun(this.assignment, listener);
     } catch (error) {
       // Nothing was started. The settled promise is all the evidence that is needed.
-      const end: RunEnd = {
-        type: "threw",
-        ...failureOf(error, undefined),
-        evidence: "HANDLER_STOPPED",
-        mechanism: "NONE",
-      };
-      return { ended: Promise.resolve(end), abort: () => {}, escalate: () => "" };
+      const failure = failureOf(error, undefined);
+      const end: RunEnd = { type: "threw", ...failure, evidence: "HANDLER_STOPPED", mechanism: "NONE" };
+      return { ended: Promise.resolve(end), abort: () => {}, cut: () => {}, escalate: () => "" };
     }
+  }
+
+  #listener(children: AttemptChildren): RunListener {
+    return {
+      progress: (percent, message) => this.#reports.progress(percent, message),
+      checkpoint: (state) => this.#reports.checkpoint(state),
+      log: (message, fields) => this.#log(message, fields),
+      startChild: (order) => children.start(order),
+      waitChild: (child) => children.wait(child),
+      acknowledged: () => this.#acknowledged(),
+      deferred: (section) => this.#deferred(section),
+      cleaning: () => {
+        this.#isCleaning = true;
+        this.#ladder.cleaning(this.assignment.cleanupMs + CLEANUP_SLACK_MS);
+      },
+    };
+  }
+
+  #acknowledged(): void {
+    if (this.#isAcknowledged) return;
+    this.#isAcknowledged = true;
+    this.#section = null;
+    this.#ladder.begun();
+    this.#reports.phase("ACKNOWLEDGED");
+  }
+
+  #deferred(section: string): void {
+    if (this.#isAcknowledged || this.#section !== null) return;
+    this.#section = section;
+    this.#ladder.held();
+    this.#reports.phase("DEFERRED", section);
   }
 
   #isOpen(): boolean {
     return !this.#hasEnded && !this.#isRevoked;
   }
 
-  #abort(abort: { cause: AbortCause; reason?: string; requestedBy?: string; graceMs: number }): void {
-    if (this.#abortedBy !== null) return;
-    this.#abortedBy = abort.cause;
-    this.#abortedAtMs = monotonicMs();
-    this.#run.abort(new OperationAborted(abort));
-  }
-
   #escalate(): void {
-    const ignoredS = ((monotonicMs() - this.#abortedAtMs) / 1000).toFixed(1);
     const { name, type, attempt } = this.assignment;
     const detail = this.#run.escalate();
-    this.#logger.warn(
-      { operation: name, type, attempt, detail },
-      `handler ignoring the signal for ${ignoredS} s`,
-    );
-    this.#tellPhase("ESCALATED", `ignoring the signal for ${ignoredS} s: ${detail}`);
+    const what = this.#escalatedWhat();
+    this.#logger.warn({ operation: name, type, attempt, detail }, `handler ${what}`);
+    this.#reports.phase("ESCALATED", `${what}: ${detail}`);
   }
 
-  async #checkpoint(checkpoint: JsonObject): Promise<void> {
-    if (!this.#isOpen()) throw new Error("the attempt is over: its checkpoint was not stored");
-    const sent = this.#send({ type: "checkpoint", attempt: this.#key, checkpoint });
-    this.#checkpoints.add(sent);
-    try {
-      const outcome = await sent;
-      if (outcome !== "accepted")
-        throw new Error(`the checkpoint was not stored: ${outcome ?? "the worker closes"}`);
-    } finally {
-      this.#checkpoints.delete(sent);
-    }
+  #escalatedWhat(): string {
+    const ignoredS = ((monotonicMs() - this.#abortedAtMs) / 1000).toFixed(1);
+    if (this.#isCleaning) return "still cleaning up when its time was over";
+    return this.#isForced ? "stopped by force" : `ignoring the signal for ${ignoredS} s`;
   }
 
   #log(message: string, fields: JsonObject | undefined): void {
@@ -164,93 +234,18 @@ export class Attempt {
     this.#logger.info({ ...fields, operation: name, type, attempt }, message);
   }
 
-  /** Phases are those of a cancel; another abort has none. */
-  #tellPhase(phase: "DELIVERED" | "ACKNOWLEDGED" | "ESCALATED", detail: string): void {
-    if (!this.#isCancelled || !this.#isOpen()) return;
-    void this.#tell({ type: "cancelPhase", attempt: this.#key, phase, detail });
-  }
-
-  /** Sends what nobody waits for. */
-  async #tell(report: WorkerReport): Promise<void> {
-    try {
-      await this.#send(report);
-    } catch (error) {
-      this.#logger.warn(
-        { err: error, operation: this.assignment.name, report: report.type },
-        "report refused",
-      );
-    }
-  }
-
-  /** Sends a report of running work; an answer that says "not yours any more" stops the work. */
-  async #send(report: WorkerReport): Promise<ReportOutcome | null> {
-    const outcome = await this.#sender.send(report);
-    // ALREADY_DONE after a cancel: it ended unconfirmed, and how this work ends is still worth knowing.
-    const isLost = outcome === "LEASE_LOST" || (outcome === "ALREADY_DONE" && !this.#isCancelled);
-    if (isLost) this.revoked({ reason: "lease-lost", killMs: this.assignment.killMs });
-    return outcome;
-  }
-
-  async #finish(): Promise<void> {
-    const end = await this.#run.ended;
+  #stopped(end: RunEnd): RunEnd {
     this.#hasEnded = true;
     this.#ladder.cancel();
-    if (!this.#isRevoked) this.#progress.flush();
-    // A checkpoint that the handler did not wait for belongs to the operation as well: after its end it is too late.
-    if (this.#checkpoints.size > 0) await Promise.allSettled(this.#checkpoints);
-    try {
-      await this.#reportEnd(end);
-    } catch (error) {
-      this.#logger.error(
-        { err: error, operation: this.assignment.name },
-        "the end of an attempt was not reported",
-      );
-    }
+    this.#over.abort(OVER);
+    const { name, type, attempt } = this.assignment;
+    for (const problem of (end.type === "threw" && end.cleanupProblems) || [])
+      this.#logger.warn({ operation: name, type, attempt }, problem);
+    return end;
   }
 
   async #reportEnd(end: RunEnd): Promise<void> {
     const abort = { abortedBy: this.#abortedBy, isCancelled: this.#isCancelled, isRevoked: this.#isRevoked };
-    const { evidence, mechanism } = end;
-    const attempt = this.#key;
-    const stopped: WorkerReport = { type: "stopped", attempt, evidence, mechanism };
-    const report = endReport(end, abort, attempt);
-    const outcome = await this.#sendEnd(report);
-    if (outcome === "ALREADY_DONE" && this.#isCancelled && report.type !== "stopped") {
-      await this.#sender.send(stopped); // the cancel ended unconfirmed: this is its late evidence
-    }
-    if (report.type !== "release") return;
-    if (outcome === "CANCEL_PENDING") await this.#sender.send(stopped);
-    if (outcome !== "NOT_RETRYABLE") return;
-    const error = {
-      code: StatusCode.ABORTED,
-      message: "the worker shut down, and the operation may not run again",
-    };
-    await this.#sender.send({
-      type: "fail",
-      attempt,
-      error,
-      retryable: false,
-      abortCaused: false,
-      evidence,
-      mechanism,
-    });
-  }
-
-  async #sendEnd(report: WorkerReport): Promise<ReportOutcome | null> {
-    try {
-      return await this.#sender.send(report, this.#isRevoked ? REVOKED_TRIES_MAX : undefined);
-    } catch (error) {
-      if (!(error instanceof ReportRefused) || report.type !== "complete") throw error;
-      // The response cannot be stored: the operation fails, rather than stay open for ever.
-      const failure = { code: StatusCode.INTERNAL, message: `the response was refused: ${error.message}` };
-      const { attempt } = report;
-      const reason = {
-        retryable: false,
-        abortCaused: false,
-        evidence: "HANDLER_STOPPED",
-        mechanism: "NONE",
-      } as const;
-      return this.#sender.send({ type: "fail", attempt, error: failure, ...reason });
-    }
+    await this.#reports.end(end, abort);
   }
 }

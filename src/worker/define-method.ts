@@ -76,7 +76,8 @@ export function defineMethod<Input extends DescMessage, Response extends DescMes
     }
     return check?.(request) ?? [];
   };
-  return defineOperation({ ...options, check: checkInput }, async (context, input) => {
+  const requestMessage = { request: method.input, registry };
+  return defineOperation({ ...options, requestMessage, check: checkInput }, async (context, input) => {
     const result = await handler(readRequest(method.input, input, registry), context);
     if (result === undefined) return undefined;
     return messageToJson(response, create(response, result), registry) as JsonObject;

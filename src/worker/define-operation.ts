@@ -2,7 +2,7 @@
 import type { ResourceLimits } from "node:worker_threads";
 import type { OperationAborted } from "../base/abort-reasons.ts";
 import type { FieldViolation } from "../base/rpc-error.ts";
-import type { JsonObject } from "../protocol/worker-connection.ts";
+import type { JsonObject, RequestMessage } from "../protocol/worker-connection.ts";
 
 /** What a handler may do beside its work. */
 export interface OperationContext {
@@ -21,6 +21,63 @@ export interface OperationContext {
   /** Stores what is worth keeping of an unfinished run; resolves when it is durable. It is on the receipt of a cancel. */
   checkpoint(state: JsonObject): Promise<void>;
   log(message: string, fields?: JsonObject): void;
+  /**
+   * Runs what must not be interrupted. An abort that comes meanwhile is held back, and everybody who asks is told why
+   * (`reason`, 1-256 characters), for at most the type's `criticalMs`; then it comes all the same, and so does one by
+   * force. An abort that was held back fires when the last section ends, before the promise that `critical` answered
+   * settles: look at `signal` after it. Sections may be nested and may overlap; they share the time.
+   *
+   * Rejects with `signal.reason`, and does not begin, once the signal is aborted; with a TypeError where the type has no
+   * `criticalMs`.
+   */
+  critical<T>(reason: string, work: () => T | Promise<T>): Promise<T>;
+  /**
+   * Registers a step that runs if the handler throws, aborted or not: what it has begun is undone. The last one runs
+   * first, all of them together within the type's `cleanupMs`; then the end is reported. After that time no other step
+   * begins, and the end is not reported before the one that runs has ended (or its thread). They do not run when the
+   * handler returns (its work stands, also after an abort), nor when it is stopped by force. Their errors are logged,
+   * and are part of the operation's error. Throws a TypeError where the type has no `cleanupMs`.
+   */
+  onCleanup(step: () => void | Promise<void>): void;
+  /**
+   * Starts an operation as a child of this one. Rejects with a ChildRefused (`reason` PARENT_CLOSED once this operation
+   * is cancelled), or with `signal.reason`.
+   */
+  start(type: string, options?: ChildOptions): Promise<ChildHandle>;
+}
+
+/** What a child starts with. */
+export interface ChildOptions {
+  payload?: JsonObject;
+  /** Default: the parent's own. */
+  service?: string;
+  /**
+   * What becomes of it when its parent is cancelled or ends. `cancel` (the default): it is cancelled, too, and a
+   * cancelled parent ends after it. `wait`: it runs on, and a cancelled parent ends after it; needs `deadlineMs`.
+   * `abandon`: it runs on.
+   */
+  policy?: "cancel" | "wait" | "abandon";
+  /**
+   * The same id within one parent names the same child: an attempt that runs again finds those that an earlier one
+   * started. Default: each call starts another. 1-128 visible ASCII characters.
+   */
+  requestId?: string;
+  /** True: a child of this `requestId` that another operation of the tenant started is joined. */
+  shared?: boolean;
+  labels?: Readonly<Record<string, string>>;
+  description?: string;
+  /** Milliseconds until its deadline. */
+  deadlineMs?: number;
+}
+
+/** A child that was started. */
+export interface ChildHandle {
+  readonly name: string;
+  /**
+   * Its response, once it has succeeded ({} for an empty one). Rejects with a ChildFailed when it fails or is
+   * cancelled, and with `signal.reason` as soon as this operation's own signal is aborted.
+   */
+  wait(): Promise<JsonObject>;
 }
 
 /**
@@ -33,9 +90,13 @@ export type InlineHandler = (context: OperationContext, input: JsonObject) => Pr
 export interface OperationOptions {
   /** false: CancelOperation answers UNIMPLEMENTED. Default true. */
   cancellable?: boolean;
-  /** Default 10,000; limits 0 - 600,000. */
+  /** How long the handler may take by itself after the abort. Default 10,000; limits 0 - 600,000. */
   graceMs?: number;
-  /** Default 5,000; limits 100 - 60,000. */
+  /** The longest critical section (`ctx.critical`) that may hold the abort back. Default 0: none may; limits 0 - 600,000. */
+  criticalMs?: number;
+  /** How long `ctx.onCleanup` may take after the handler stopped. Default 0: there is none; limits 0 - 600,000. */
+  cleanupMs?: number;
+  /** How long stopping by force may take. Default 5,000; limits 100 - 60,000. */
   killMs?: number;
   /** Default 1: at most once. Limits 1 - 100. */
   maxAttempts?: number;
@@ -51,6 +112,12 @@ export interface OperationOptions {
   retentionMs?: number;
   /** What Delete of an unfinished operation does. Default "keep": hidden from clients, the work runs on. */
   onDelete?: "keep" | "cancel" | "refuse";
+  /** How many may run at once for one service and tenant, on all workers. Default 0: no limit; limits 1 - 10,000. */
+  typeLimit?: number;
+  /** How many of one concurrency key may run at once. Default 0: no limit; limits 1 - 10,000. */
+  keyLimit?: number;
+  /** Cancelled when nobody has watched or waited for this long. Default 0: never; limits 1 second - 30 days. */
+  unwatchedMs?: number;
 }
 
 /**
@@ -76,6 +143,8 @@ export interface CheckedDefinition extends OperationOptions {
 export interface InlineDefinition extends CheckedDefinition {
   type: string;
   kind?: "inline";
+  /** Of a start method (defineMethod sets it): the message that its requests are, for a worker far from its server. */
+  requestMessage?: RequestMessage;
 }
 
 /** The handler is the export `handler` of a module that runs in its own worker thread; it is terminated after the grace. */
@@ -95,8 +164,9 @@ export interface ThreadDefinition extends CheckedDefinition {
  * Its response is `{ exitCode, stdout, stderr, stdoutBytes, stderrBytes }`: the last 64 KiB of each output and how
  * many bytes there were. An exit code other than 0 fails the operation (UNKNOWN, with the last line of standard
  * error); 75, EX_TEMPFAIL, lets it run again.
- * On descriptor 3 it may write JSON lines: `{"percent": 40, "message": "..."}` and `{"checkpoint": {...}}`. The
- * descriptors are sockets: write with `>&3`, not to `/dev/fd/3`.
+ * On descriptor 3 it may write JSON lines: `{"percent": 40, "message": "..."}`, `{"checkpoint": {...}}`, and
+ * `{"critical": "why"}`, which holds SIGTERM back until `{"critical": null}`, for at most `criticalMs`. The descriptors
+ * are sockets: write with `>&3`, not to `/dev/fd/3`.
  *
  * Cancel sends SIGTERM to the group and SIGKILL after the grace; an exit after SIGTERM counts as stopped, whatever its
  * code. When the command ends by itself, what it left in its group gets SIGTERM, and SIGKILL a second later.
@@ -113,6 +183,14 @@ export interface ProcessDefinition extends CheckedDefinition {
    * (the operation's name) and BELAY_ATTEMPT (unique to the attempt) are always set.
    */
   env?: Readonly<Record<string, string>>;
+  /**
+   * The command gets the worker's own standard input, output and error, so that a terminal stays one. It does not get the
+   * payload, nothing is captured, and the response is `{ exitCode }`.
+   */
+  attached?: {
+    /** Nothing of the command is left; this is how its leader ended. */
+    exited(exit: { readonly code: number | null; readonly signal: string | null }): void;
+  };
 }
 
 /** A declared operation type with its handler. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { policyLimits } from "../base/policy-limits.ts";
 import type { OperationPolicy } from "../engine/operation.ts";
 import { defineOperation, type OperationOptions } from "./define-operation.ts";
-import { policyLimits, policyOf } from "./operation-policy.ts";
+import { policyOf } from "./operation-policy.ts";
 
 function policyFor(options: OperationOptions): OperationPolicy {
   // The assignment also holds the two shapes equal at compile time.
@@ -19,14 +20,19 @@ test("an operation without options has the documented defaults", () => {
     stallTimeoutMs: 0,
     retentionMs: 30 * 86_400_000,
     onDelete: "keep",
+    typeLimit: 0,
+    keyLimit: 0,
+    unwatchedMs: 0,
   });
 });
 
-for (const [field, { min, max }] of Object.entries(policyLimits)) {
+for (const [field, { min, max, zeroIsNone = false }] of Object.entries(policyLimits)) {
   test(`${field} is taken from ${min} to ${max} and refused beyond, by name, value and limit`, () => {
-    for (const value of [min, max]) policyFor({ [field]: value });
-    for (const value of [min - 1, max + 1, min + 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-      const message = `operation type a.b: ${field} ${value} is not a whole number from ${min} to ${max}`;
+    for (const value of [min, max, ...(zeroIsNone ? [0] : [])]) policyFor({ [field]: value });
+    const refused = [min - 1, max + 1, min + 0.5, Number.NaN, Number.POSITIVE_INFINITY];
+    for (const value of refused.filter((each) => !zeroIsNone || each !== 0)) {
+      const limits = `from ${min} to ${max}${zeroIsNone ? ", or 0 for none" : ""}`;
+      const message = `operation type a.b: ${field} ${value} is not a whole number ${limits}`;
       assert.throws(() => policyFor({ [field]: value }), new TypeError(message));
     }
   });

@@ -6,9 +6,10 @@ import { randomBase36 } from "../base/random.ts";
 import { StatusCode } from "../base/status-code.ts";
 import { checkJsonLimits, payloadLimits } from "../protocol/json-limits.ts";
 import type { Assignment, JsonObject } from "../protocol/worker-connection.ts";
+import { CriticalGate } from "./critical-gate.ts";
 import type { ProcessDefinition } from "./define-operation.ts";
 import { cutText, failureOf } from "./handler-failure.ts";
-import { clampPercent } from "./operation-context.ts";
+import { clampPercent, SECTION_MAX } from "./operation-context.ts";
 import type { Run, RunEnd, RunListener } from "./runner.ts";
 import type { ProcessSupervisor, SupervisedProcess } from "./supervisor/process-supervisor.ts";
 import { MARKER_VARIABLE } from "./supervisor/process-table.ts";
@@ -50,6 +51,9 @@ class ProcessRun implements Run {
   readonly ended: Promise<RunEnd>;
   #end: (end: RunEnd) => void = () => {};
   #process: SupervisedProcess | undefined;
+  readonly #gate: CriticalGate;
+  readonly #criticalMs: number;
+  #leaveSection: (() => void) | undefined;
   #isAborted = false;
   #isKilled = false;
   readonly #listener: RunListener;
@@ -66,6 +70,14 @@ class ProcessRun implements Run {
     this.#listener = listener;
     this.#logger = logger;
     this.#operation = assignment.name;
+    this.#criticalMs = assignment.criticalMs;
+    this.#gate = new CriticalGate({
+      fire: () => {
+        this.#isAborted = true;
+        this.#process?.terminate();
+      },
+      deferred: (section) => listener.deferred(section),
+    });
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -86,36 +98,59 @@ class ProcessRun implements Run {
         cwd: resolvePath(cwd ?? "."),
         env: { ...environmentOf(definition), BELAY_OPERATION: operation, [MARKER_VARIABLE]: marker },
         input: JSON.stringify(input),
+        isAttached: definition.attached !== undefined,
       };
       this.#process = supervisor.run(order, {
         notes: (notes) => this.#note(notes),
         terminated: () => listener.acknowledged(),
         refused: (problem) => this.#refused(problem),
-        gone: (exit) => this.#end(this.#endOf(exit)),
+        gone: (exit) => {
+          if (exit) definition.attached?.exited(exit);
+          this.#end(this.#endOf(exit, definition.attached !== undefined));
+        },
       });
     } catch (error) {
       this.#end({ type: "threw", ...failureOf(error, undefined), evidence, mechanism: "NONE" });
     }
   }
 
-  abort(_reason: OperationAborted): void {
-    this.#isAborted = true;
-    this.#process?.terminate();
+  abort(reason: OperationAborted): void {
+    this.#gate.abort(reason);
+  }
+
+  cut(): void {
+    this.#gate.cut();
   }
 
   escalate(): string {
+    this.#isAborted = true;
     this.#isKilled = true;
     this.#process?.kill();
     return "SIGKILL is sent to the process group";
   }
 
-  #note({ progress, checkpoint, unknown }: CommandNotes): void {
+  #note({ progress, checkpoint, critical, unknown }: CommandNotes): void {
     if (progress) {
       this.#listener.progress(clampPercent(progress.percent), cutText(progress.message, STDERR_LINE_MAX));
     }
     if (checkpoint) void this.#checkpoint(checkpoint);
+    if (critical) this.#enterOrLeave(critical.section);
     if (unknown !== null)
-      this.#warn({ line: unknown }, "a line on descriptor 3 is neither progress nor checkpoint");
+      this.#warn({ line: unknown }, "a line on descriptor 3 is no progress, checkpoint or critical section");
+  }
+
+  /** A command has one section at a time. Leaving it sends the SIGTERM that it held back. */
+  #enterOrLeave(section: string | null): void {
+    if (section !== null && this.#criticalMs === 0) {
+      this.#warn(
+        { section },
+        "a critical section of a command whose type declares no criticalMs holds nothing back",
+      );
+      return;
+    }
+    const leave = this.#leaveSection;
+    this.#leaveSection = section === null ? undefined : this.#gate.enter(cutText(section, SECTION_MAX));
+    leave?.();
   }
 
   async #checkpoint(checkpoint: JsonObject): Promise<void> {
@@ -137,12 +172,19 @@ class ProcessRun implements Run {
     this.#end({ type: "threw", error, retryable: false, abortCaused: false, evidence, mechanism: "NONE" });
   }
 
-  #endOf(exit: CommandExit | null): RunEnd {
+  #endOf(exit: CommandExit | null, isAttached: boolean): RunEnd {
     if (exit === null) return this.#endOfLost();
+    if (exit.lostLease) return { type: "stopped", evidence, mechanism: "SIGKILL" };
     if (this.#isAborted && exit.wasStopped) {
       return { type: "stopped", evidence, mechanism: this.#isKilled ? "SIGKILL" : "SIGTERM" };
     }
-    if (exit.code === 0) return { type: "returned", response: responseOf(exit), evidence, mechanism: "NONE" };
+    if (exit.code === 0)
+      return {
+        type: "returned",
+        response: isAttached ? { exitCode: 0 } : responseOf(exit),
+        evidence,
+        mechanism: "NONE",
+      };
     const retryable = exit.code === EX_TEMPFAIL;
     const error = { code: StatusCode.UNKNOWN, message: messageOf(exit) };
     return { type: "threw", error, retryable, abortCaused: false, evidence, mechanism: "NONE" };

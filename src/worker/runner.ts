@@ -3,21 +3,38 @@
 import type { OperationAborted } from "../base/abort-reasons.ts";
 import type {
   Assignment,
+  ChildStart,
+  ChildState,
   JsonObject,
   ReportedError,
   StopEvidence,
   StopMechanism,
 } from "../protocol/worker-connection.ts";
 
-/** What the work tells while it runs. Calls after its end do nothing; a checkpoint is refused then. */
-export interface RunListener {
+/** A child that a handler starts; whose child it is, is known. */
+export type ChildOrder = Omit<ChildStart, "parent">;
+
+/** What the work asks of its attempt while it runs. Calls after its end do nothing, or are refused. */
+export interface RunRequests {
   /** percent is within 0-100. */
   progress(percent: number, message: string): void;
   /** Resolves when the checkpoint is durable. */
   checkpoint(state: JsonObject): Promise<void>;
   log(message: string, fields: JsonObject | undefined): void;
+  /** Rejects with a ChildRefused. */
+  startChild(order: ChildOrder): Promise<ChildState>;
+  /** Resolves with the child's end, however long that takes. Rejects with a ChildRefused, or when the attempt is over. */
+  waitChild(child: { service: string | undefined; name: string }): Promise<ChildState>;
+}
+
+/** What the work tells while it runs. */
+export interface RunListener extends RunRequests {
   /** The abort has reached the work. */
   acknowledged(): void;
+  /** An abort has come, and a critical section holds it back. */
+  deferred(section: string): void;
+  /** The handler has settled, and its clean-up begins. */
+  cleaning(): void;
 }
 
 /** What a failed handler leaves behind. */
@@ -26,6 +43,8 @@ export interface Failure {
   retryable: boolean;
   /** The error is the reason of this attempt's abort, by identity or along its cause chain. */
   abortCaused: boolean;
+  /** What went wrong with the clean-up; the error's message has it, too. */
+  cleanupProblems?: readonly string[];
 }
 
 /**
@@ -43,8 +62,13 @@ export type RunEnd = { evidence: StopEvidence; mechanism: StopMechanism } & (
 export interface Run {
   /** Resolves once the work has stopped, which may be never; does not reject. */
   readonly ended: Promise<RunEnd>;
-  /** The first step: lets the work know. Called at most once. */
+  /**
+   * The first step: lets the work know, or answers `deferred` while a critical section runs. Called again only while it
+   * is held back: then the newer reason counts.
+   */
   abort(reason: OperationAborted): void;
+  /** The abort comes now, whatever section runs. */
+  cut(): void;
   /** The grace is over: stops the work by force where that is possible. Answers what was done, for the receipt. */
   escalate(): string;
 }

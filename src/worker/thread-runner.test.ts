@@ -9,6 +9,7 @@ import type { ReportOutcome } from "../protocol/worker-connection.ts";
 import { eventually } from "../testing/eventually.ts";
 import type { RecordingConnection } from "../testing/recording-connection.ts";
 import { startTestWorker, temporaryFolder } from "../testing/test-worker.ts";
+import { readProcess } from "./supervisor/process-table.ts";
 import { defineOperation, type ThreadDefinition } from "./worker.ts";
 
 async function serve(
@@ -233,4 +234,25 @@ test("checkpoint in a thread waits for the server, and rejects with its refusal"
   assert.deepEqual(end.type === "complete" && end.response, {
     before: "the checkpoint was not stored: CANCEL_PENDING",
   });
+});
+
+test("the processes that a stopped thread has spawned are gone before its end is told", async (t) => {
+  const connection = await serve(
+    t,
+    `import { spawn } from "node:child_process";
+     export async function handler({ checkpoint }) {
+       const { pid } = spawn("sleep", ["600"], { stdio: "ignore", detached: true });
+       await checkpoint({ pid });
+       for (;;) {}
+     }`,
+  );
+  const assignment = connection.assign("thread");
+  const pid = await eventually("it has spawned", () => {
+    const { checkpoint } = connection.reportsOf(assignment, "checkpoint")[0] ?? {};
+    return Number(checkpoint?.["pid"]) || undefined;
+  });
+  connection.cancel(assignment, { graceMs: 50 });
+  const end = await connection.endOf(assignment);
+  assert.equal(end.type === "stopped" && end.evidence, "THREAD_TERMINATED");
+  assert.equal(readProcess(pid)?.isAlive ?? false, false);
 });

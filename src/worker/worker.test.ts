@@ -121,7 +121,11 @@ test("a cancel is delivered, acknowledged, and its reason thrown counts as stopp
   connection.cancel(assignment, { reason: "wrong file", requestedBy: "ann", graceMs: 5000 });
   const end = await connection.endOf(assignment);
   assert.deepEqual(connection.phasesOf(assignment), ["DELIVERED", "ACKNOWLEDGED"]);
-  assert.deepEqual(end, {
+  assert.deepEqual(connection.reportsOf(assignment, "cancelPhase"), []); // told with the end, in one change
+  assert.ok(end.type === "fail");
+  const { steps = [], ...rest } = end;
+  assert.equal(steps.length, 2);
+  assert.deepEqual(rest, {
     type: "fail",
     attempt: end.attempt,
     error: { code: 1, message: "stopping" },
@@ -144,6 +148,28 @@ test("the signal fires in the same turn as the cancel notice", async (t) => {
   connection.cancel(assignment);
   assert.equal(signal.aborted, true);
   end();
+});
+
+test("the steps of a stop that takes its time are told together, while it goes on", async (t) => {
+  const gate = Promise.withResolvers<undefined>();
+  const slow = defineOperation({ type: "slow" }, () => gate.promise);
+  const { connection } = await startTestWorker(t, [slow]);
+  const assignment = connection.assign("slow");
+  await undefined;
+  connection.cancel(assignment, { graceMs: 5000 });
+  const told = await eventually(
+    "the steps are told",
+    () => connection.reportsOf(assignment, "cancelPhase")[0],
+  );
+  assert.equal(told.phase, "ACKNOWLEDGED");
+  assert.deepEqual(
+    told.steps?.map(({ phase }) => phase),
+    ["DELIVERED"],
+  );
+  assert.ok((told.steps?.[0]?.atMs ?? 0) <= told.atMs);
+  gate.resolve(undefined);
+  const end = await connection.endOf(assignment);
+  assert.ok(end.type === "complete" && end.steps === undefined);
 });
 
 test("a deadline aborts with its own reason and code", async (t) => {
@@ -403,7 +429,7 @@ test("start and close may be called twice, close before start; the worker is an 
   const unused = new RecordingConnection();
   const idle = createWorker({
     connection: unused,
-    operations: [waits],
+    handlers: [waits],
     processFolder: "/nowhere",
     logger: createLogger("silent"),
   });
@@ -418,7 +444,7 @@ test("createWorker refuses wrong definitions", () => {
     processFolder: "/nowhere",
     logger: createLogger("silent"),
   };
-  assert.throws(() => createWorker({ ...options, operations: [waits, waits] }), /waits is declared twice/);
-  assert.throws(() => createWorker({ ...options, operations: [{ ...waits, killMs: 1 }] }), /killMs 1 is not/);
-  assert.throws(() => createWorker({ ...options, operations: [], slots: 0 }), /slots 0 is below 1/);
+  assert.throws(() => createWorker({ ...options, handlers: [waits, waits] }), /waits is declared twice/);
+  assert.throws(() => createWorker({ ...options, handlers: [{ ...waits, killMs: 1 }] }), /killMs 1 is not/);
+  assert.throws(() => createWorker({ ...options, handlers: [], slots: 0 }), /slots 0 is below 1/);
 });

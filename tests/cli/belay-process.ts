@@ -89,10 +89,11 @@ export class BelayProcess {
   }
 
   /** Resolves when the process has ended. */
-  async end(): Promise<RunResult> {
-    return await bounded("the process to end", this, (resolve, reject) => {
+  async end(patienceMs: number = PATIENCE_MS): Promise<RunResult> {
+    const wait = (resolve: (result: RunResult) => void, reject: (error: Error) => void): void => {
       this.ended.then(resolve, reject);
-    });
+    };
+    return await bounded("the process to end", this, wait, patienceMs);
   }
 
   #take(stream: "stdout" | "stderr", text: string): void {
@@ -105,10 +106,11 @@ async function bounded<Value>(
   what: string,
   belay: BelayProcess,
   wait: (resolve: (value: Value) => void, reject: (error: Error) => void) => void,
+  patienceMs: number = PATIENCE_MS,
 ): Promise<Value> {
   const { promise, resolve, reject } = Promise.withResolvers<Value>();
-  const timer = startTimer(PATIENCE_MS, () => {
-    reject(new Error(`waited ${PATIENCE_MS} ms for ${what}\n${belay.stdout}\n${belay.stderr}`));
+  const timer = startTimer(patienceMs, () => {
+    reject(new Error(`waited ${patienceMs} ms for ${what}\n${belay.stdout}\n${belay.stderr}`));
   });
   wait(resolve, reject);
   try {

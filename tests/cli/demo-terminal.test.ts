@@ -18,7 +18,7 @@ test("on a terminal a bar is drawn over itself, and colours tell what is gone", 
   assert.match(stdout, /\rdefault CANCELLING \[/);
   const [gone = ""] = /process \d+ \(sh\)/.exec(stdout) ?? [];
   assert.ok(stdout.includes(`\u001b[32m${gone}\u001b[39m`), stdout);
-  assert.match(stdout, /1 of 1 ended cancelled/);
+  assert.match(stdout, /1 of 1 ended as they should/);
 });
 
 test("NO_COLOR leaves the bar and takes the colours", needsScript, async (t) => {
@@ -50,7 +50,10 @@ for (const [signal, code] of [
 
 test("what is wrong on its command line is told, and nothing is started", async (t) => {
   for (const [args, message] of [
-    [["--only", "vaults"], /there is no system vaults; there are: yandex, vault, dai, automl, default/],
+    [
+      ["--only", "vaults"],
+      /there is no stop vaults; there are: yandex, vault, dai, automl, default, worker, family, many, receipts/,
+    ],
     [["--watch", "soon"], /--watch soon: write a time such as 4s/],
     [["--fast"], /Unknown option '--fast'/],
   ] as const) {

@@ -1,5 +1,5 @@
 // Every example of every command's help, in the order of the help, in one shell: what a newcomer would type.
-// The first example of serve is the server of all the others.
+// The first example of serve is the server of all the others; those that run until they are stopped are stopped.
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +7,9 @@ import { type TestContext, test } from "node:test";
 import { commandExamples } from "../../src/cli/command-options.ts";
 import { commandEntries, createProgram } from "../../src/cli/program.ts";
 import { BelayProcess, belayCommand, temporaryFolder } from "./belay-process.ts";
+
+/** Some sixty commands, one after the other. */
+const SHELL_PATIENCE_MS = 100_000;
 
 /** A folder for PATH with a `belay` in it. */
 function belayOnPath(t: TestContext): string {
@@ -42,7 +45,8 @@ test("every example in every help runs, in order", async (t) => {
   });
   for (const { name, lines } of examples) assert.ok(lines.length > 0, `belay ${name} has no example`);
 
-  const [serve, ...others] = examples;
+  const work = examples.find(({ name }) => name === "work");
+  const [serve, ...others] = examples.filter((example) => example !== work);
   assert.equal(serve!.name, "serve");
   const [first, ...more] = serve!.lines;
   const server = startExample(t, first!, { cwd, env: { PATH, BELAY_PORT: "0" } });
@@ -57,13 +61,27 @@ test("every example in every help runs, in order", async (t) => {
     }
   });
 
+  await t.test("belay work", async () => {
+    const module = new URL("./operations.ts", import.meta.url);
+    writeFileSync(join(cwd, "operations.js"), `export { operations } from ${JSON.stringify(module.href)};\n`);
+    const env = { PATH, BELAY_SERVER: address };
+    await Promise.all(
+      work!.lines.map(async (line) => {
+        const worker = startExample(t, line, { cwd, env });
+        await worker.says("stdout", /serves .* for /);
+        worker.child.kill("SIGTERM");
+        assert.equal((await worker.end()).code, 0, line);
+      }),
+    );
+  });
+
   // One shell runs them all, so that NAME=... of one example is there in the next. It tells each exit code.
   const lines = others.flatMap((command) => command.lines);
   const script = lines.map((line, index) => `${line}\necho "example ${index} exited with $?" >&2`).join("\n");
   const shell = await new BelayProcess(["bash", "-c", script], {
     cwd,
     env: { PATH, BELAY_SERVER: address },
-  }).end();
+  }).end(SHELL_PATIENCE_MS);
   for (const [index, line] of lines.entries()) {
     await t.test(line, () => {
       assert.match(shell.stderr, new RegExp(`^example ${index} exited with 0$`, "m"), shell.stderr);

@@ -22,6 +22,12 @@ export const operations: readonly OperationDefinition[] = [
     while (!existsSync(String(input["until"] ?? ""))) await delay(10, context.signal);
     return { held: true };
   }),
+  defineOperation({ type: "test.linger", graceMs: 10_000 }, async (context) => {
+    context.progress(1);
+    await delay(60_000, context.signal).catch(() => {});
+    await delay(1_500);
+    throw context.signal.reason;
+  }),
   defineOperation({ type: "test.stubborn", cancellable: false }, async (context) => {
     await delay(60_000, context.signal);
     return {};

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { cliReferencePath, renderCliReference } from "../../scripts/write-cli-reference.ts";
+import { policyLimits } from "../../src/base/policy-limits.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { payloadLimits } from "../../src/protocol/json-limits.ts";
 import { defaultLimits } from "../../src/server/config.ts";
-import { policyLimits } from "../../src/worker/operation-policy.ts";
 
 const configReference = readFileSync(new URL("../../docs/reference/config.md", import.meta.url), "utf8");
 

@@ -1,4 +1,4 @@
-// What `npm start` runs, from dist/: it is ready, and the three lines that it prints work when pasted.
+// What `npm start` runs, from dist/: it is ready, and the lines that it prints work when pasted.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -18,11 +18,17 @@ test("the lines that npm start prints start, show and cancel an operation in eve
     server.child.kill("SIGKILL");
     await server.end();
   });
-  await server.says("stdout", /:cancel"\n/);
+  await server.says("stdout", /npx belay watch .*\n/);
   const [, address = ""] = await server.says("stdout", /serving on http:\/\/(\S+) /);
   const lines = server.stdout.split("\n").filter((line) => /^(NAME=|curl )/.test(line));
   assert.equal(lines.length, 3, server.stdout);
   for (const line of lines) assert.ok(line.includes(`http://${address}/`), line);
+
+  const commands = server.stdout.split("\n").filter((line) => line.startsWith("npx belay "));
+  assert.deepEqual(commands, [
+    `npx belay exec --server ${address} -- sleep 60`,
+    `npx belay watch --server ${address}`,
+  ]);
 
   assert.ok(shells.includes("bash"));
   using client = connect(address);

@@ -94,6 +94,28 @@ describe("on a terminal", { skip: hasScript ? false : "script(1) of util-linux i
     const { stdout } = await onTerminal(["list"], 120).end();
     assert.ok(stdout.includes("\u001b[32mSUCCEEDED\u001b[39m"), stdout);
   });
+
+  test("watch draws a table of bars, and leaves its last state", async () => {
+    const [one, two] = [await hold(), await hold()];
+    const watch = onTerminal(["watch", one.name, two.name], 120);
+    await watch.says("stdout", /RUNNING.*\[#{8}-{12}\].* 42%[^\n]*page 3 of 7[\s\S]*2 operations, 2 RUNNING/);
+    one.release();
+    await watch.says("stdout", /1 SUCCEEDED, 1 RUNNING/);
+    two.release();
+    const { code, stdout } = await watch.end();
+    assert.equal(code, 0);
+    // The second drawing begins three lines up.
+    const drawings = stdout.split("\u001b[3A\r");
+    assert.ok(drawings.length > 1, JSON.stringify(stdout));
+    assert.match(drawings.at(-1)!, /2 operations, 2 SUCCEEDED/);
+  });
+
+  test("exec gives the command the terminal itself", async () => {
+    const exec = onTerminal(["exec", "--quiet", "--", "sh", "-c", "test -t 0 && test -t 1 && stty size"], 97);
+    const { code, stdout } = await exec.end();
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, / 97\r?\n/);
+  });
 });
 
 function splitAtLast(text: string, separator: string): [string, string] {

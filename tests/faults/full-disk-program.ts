@@ -31,10 +31,18 @@ const query = {
   pageSize: 1000,
   pageToken: "",
 };
-const by = { requestedBy: "test", origin: "test" };
+const by = { requestedBy: "test", onBehalfOf: "", requestId: "", origin: "test" };
 
 function cancel(number: number): Command {
-  return { type: "cancel", key: keyOf(number), ...by, reason: "", graceMs: null, includeDeleted: false };
+  const rules = {
+    cause: "cancel",
+    reason: "",
+    graceMs: null,
+    includeDeleted: false,
+    force: false,
+    ifRevision: null,
+  } as const;
+  return { type: "cancel", key: keyOf(number), ...by, ...rules };
 }
 
 /** The reason of a refusal, or "committed". */

@@ -14,6 +14,12 @@ export function isAlive(pid: number): boolean {
   return !/\) [ZX] /.test(stat);
 }
 
+/** True if a process is stopped, by SIGSTOP for instance. */
+export function isStopped(pid: number): boolean {
+  const file = `/proc/${pid}/stat`;
+  return existsSync(file) && /\) T /.test(readFileSync(file, "utf8"));
+}
+
 /** The lines of a file; none if it is not there. */
 export function readLines(file: string): string[] {
   return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];

@@ -4,14 +4,22 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
-const bin = fileURLToPath(new URL("../../bin/belay.js", import.meta.url));
+/** From source, so that what is tested is what stands here, built or not. */
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const cache = fileURLToPath(new URL("../../node_modules/.cache/belay-tests", import.meta.url));
 
 export interface ServerProcessOptions {
   port: number;
   data: string;
-  operations: URL;
+  /** What its own worker serves; absent: it has none. */
+  operations?: URL;
   slots?: number;
   env?: Readonly<Record<string, string>>;
+}
+
+/** The environment of a process of the tests: with a place for what Node has compiled. */
+export function processEnvironment(added: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  return { ...process.env, NODE_COMPILE_CACHE: cache, ...added };
 }
 
 /** A port that was free a moment ago. */
@@ -38,12 +46,12 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Starts a server and resolves when it says that it serves. */
   static async start(options: ServerProcessOptions): Promise<ServerProcess> {
-    const { port, data, operations, slots = 16, env = {} } = options;
+    const { port, data, operations, slots = 16, env } = options;
     const args = ["serve", "--port", String(port), "--data", data, "--slots", String(slots)];
-    args.push("--operations", fileURLToPath(operations), "--log-level", "warn");
-    const child = spawn(process.execPath, [bin, ...args], {
+    if (operations) args.push("--operations", fileURLToPath(operations));
+    const child = spawn(process.execPath, [main, ...args, "--log-level", "warn"], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
+      env: processEnvironment(env),
     });
     const server = new ServerProcess(child);
     await server.#ready();

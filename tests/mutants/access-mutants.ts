@@ -14,7 +14,13 @@ const scopes: readonly Mutant[] = [
   {
     name: "nobody asks for scopes",
     breaks: "T2",
-    edits: [{ file: SERVER, find: "      authorize,\n      deadline,", replace: "      deadline," }],
+    edits: [
+      {
+        file: SERVER,
+        find: "      createAuthorize({ hasIdentity: identity.isConfigured }),\n      deadline,",
+        replace: "      deadline,",
+      },
+    ],
     killers: [byServer("a cancel that cannot be read, by a reader")],
   },
   {
@@ -84,9 +90,9 @@ const scopes: readonly Mutant[] = [
     breaks: "T26",
     edits: [
       {
-        file: "src/server/grpc-listener.ts",
-        find: "const admitted = method.isPublic ? undefined : admit(",
-        replace: "const admitted = true ? undefined : admit(",
+        file: "src/server/interceptors/authenticate.ts",
+        find: "if (call.method.service.isPublic) return undefined;",
+        replace: 'if (call.method.service.isPublic || "open" in call.method.service) return undefined;',
       },
     ],
     killers: [byServer("a stream asks who calls")],
@@ -144,7 +150,7 @@ const grants: readonly Mutant[] = [
     edits: [
       {
         file: ACCESS,
-        find: '  checkReach(context, "list", name.replace(/\\/operations$/, ""));\n',
+        find: '  checkReach(context, kind, name.replace(/\\/operations$/, ""));\n',
         replace: "",
       },
     ],
@@ -236,8 +242,9 @@ const order: readonly Mutant[] = [
     edits: [
       {
         file: SERVER,
-        find: "      createAuthenticate(identity.authenticate),\n      authorize,\n",
-        replace: "      authorize,\n      createAuthenticate(identity.authenticate),\n",
+        find: "      createAuthenticate(identity.authenticate),\n      createAuthorize({ hasIdentity: identity.isConfigured }),\n",
+        replace:
+          "      createAuthorize({ hasIdentity: identity.isConfigured }),\n      createAuthenticate(identity.authenticate),\n",
       },
     ],
     killers: [byServer("a cancel that cannot be read, by a reader")],
@@ -258,11 +265,11 @@ const order: readonly Mutant[] = [
     name: "the body is read before the permission is asked for",
     breaks: "R32",
     edits: [
-      { file: REST_CALL, find: "    this.#checkReach();\n", replace: "" },
+      { file: REST_CALL, find: "    checkMatchReach(this, match);\n", replace: "" },
       {
         file: REST_CALL,
         find: "    this.#system = transcoded.system;\n",
-        replace: "    this.#system = transcoded.system;\n    this.#checkReach();\n",
+        replace: "    this.#system = transcoded.system;\n    checkMatchReach(this, match);\n",
       },
     ],
     killers: [byServer("a caller without a grant is told so before the body is read")],

@@ -6,6 +6,7 @@ const CHANGE = "src/engine/transitions/change.ts";
 const CANCEL = "src/engine/transitions/cancel.ts";
 const LEASE = "src/engine/transitions/lease.ts";
 const REPORT = "src/engine/transitions/report.ts";
+const SETTLE = "src/engine/transitions/settle.ts";
 const STOP = "src/engine/transitions/stop.ts";
 const TICK = "src/engine/transitions/tick.ts";
 
@@ -54,7 +55,7 @@ export const cancelMutants: readonly Mutant[] = [
   },
   {
     name: "a drain drops the cancel that is set",
-    breaks: "S8",
+    breaks: "G8",
     edits: [
       {
         file: LEASE,
@@ -106,7 +107,13 @@ export const cancelMutants: readonly Mutant[] = [
         file: CANCEL,
         find: '{ ...record, ...touched(record, now), state: "CANCELLING", cancel },\n    { visible: true, receipt },',
         replace:
-          '{ ...ended(record, now, "CANCELLED", { kind: "error", status: cancelledStatus(cancel), digest: "" }), cancel },\n    { visible: true, receipt },',
+          '{ ...ended(record, now, "CANCELLED", { kind: "error", status: stopStatus(cancel), digest: "" }), cancel },\n    { visible: true, receipt },',
+      },
+      {
+        file: CANCEL,
+        find: 'import { accept, refuse, type Transition, touched } from "./change.ts";\nimport { settled } from "./settle.ts";',
+        replace:
+          'import { accept, ended, refuse, type Transition, touched } from "./change.ts";\nimport { settled, stopStatus } from "./settle.ts";',
       },
     ],
     killers: [bySearch("G2: ")],
@@ -179,13 +186,13 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: "const isFree = record.held === null || command.begin;",
-        replace: "const isFree = true;",
+        find: "const begins = command.begin || record.held !== null;",
+        replace: "const begins = command.begin;",
       },
     ],
     killers: [
       bySearch("G2: work that may still run is not held"),
-      byTable("pending-held.txt: waited for", "reserve w2: expected NOT_RUNNABLE"),
+      byTable("pending-held.txt: waited for", "reserve w2: expected ->RUNNING"),
     ],
   },
   {
@@ -218,9 +225,8 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: TICK,
-        find: 'if (record.state === "CANCELLING") {',
-        replace:
-          'if (record.state === "CANCELLING") return unchanged(record);\n  if (record.state === "CANCELLING") {',
+        find: 'if (record.state === "CANCELLING") return cancelDeadline(record, now);',
+        replace: 'if (record.state === "CANCELLING") return unchanged(record);',
       },
     ],
     killers: [bySearch("G3: ")],
@@ -231,8 +237,8 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: CANCEL,
-        find: "if (wanted.graceEndTime >= cancel.graceEndTime) return nothingToDo",
-        replace: "if (wanted.graceEndTime === cancel.graceEndTime) return nothingToDo",
+        find: "wanted.graceEndTime < cancel.graceEndTime;",
+        replace: "wanted.graceEndTime !== cancel.graceEndTime;",
       },
     ],
     killers: [bySearch("S6: ")],
@@ -243,9 +249,9 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: REPORT,
-        find: 'return accept(ended(record, now, "SUCCEEDED",',
+        find: 'return accept(ended(told.record, now, "SUCCEEDED",',
         replace:
-          'if (record.cancel) return endedAsStopped(record, now, { evidence: "HANDLER_STOPPED", mechanism: "NONE" });\n  return accept(ended(record, now, "SUCCEEDED",',
+          'if (record.cancel) return endedAsStopped(record, now, { evidence: "HANDLER_STOPPED", mechanism: "NONE" });\n  return accept(ended(told.record, now, "SUCCEEDED",',
       },
     ],
     killers: [bySearch("S7: ")],
@@ -267,9 +273,9 @@ export const cancelMutants: readonly Mutant[] = [
     breaks: "S7",
     edits: [
       {
-        file: STOP,
-        find: 'const wasCancelled = request.cause === "cancel";',
-        replace: "const wasCancelled = true;",
+        file: SETTLE,
+        find: 'const state = cancel.cause === "deadline" ? "FAILED" : "CANCELLED";',
+        replace: 'const state = "CANCELLED";',
       },
     ],
     killers: [bySearch("S7: ")],

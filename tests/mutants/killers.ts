@@ -13,6 +13,16 @@ export function byPairs(says: string): Killer {
   return { file: search, title: "a batch of two commands", says };
 }
 
+/** One of the searches over several operations and sessions: families, slots, leases. */
+export function byFamily(title: string, says: string): Killer {
+  return { file: search, title, says };
+}
+
+/** What the searches visit by the thousand, told once. */
+export function byStory(title: string): Killer {
+  return { file: "tests/simulation/stories.test.ts", title, says: "AssertionError" };
+}
+
 /** A cell of the hand-written tables says otherwise. */
 export function byTable(title: string, says: string): Killer {
   return { file: "tests/transcripts/edges.test.ts", title, says };

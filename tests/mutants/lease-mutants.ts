@@ -83,7 +83,7 @@ export const leaseMutants: readonly Mutant[] = [
         file: LEASE,
         find: "const reserved = { ...record, leaseToken: token, lease, held: null };",
         replace:
-          "const reserved = { ...record, leaseToken: token, lease, attempt: record.attempt + (command.begin ? 0 : 1) };",
+          "const reserved = { ...record, leaseToken: token, lease, held: null, attempt: record.attempt + (command.begin ? 0 : 1) };",
       },
     ],
     killers: [bySearch("S11: ")],

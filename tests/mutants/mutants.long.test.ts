@@ -1,6 +1,5 @@
-// Bugs of the worker, one at a time, each found by the tests that are named for it. Those of the core, the engine's shell and
-// the store are in mutants.test.ts, those of what stands before the engine in services.test.ts.
+// The mutants that are not put in by every run (mutant-lists.ts), of all lists.
 import { killAll } from "./kill-all.ts";
-import { workerMutants } from "./worker-mutants.ts";
+import { coreLists, othersOfEach, outerLists } from "./mutant-lists.ts";
 
-killAll("worker", workerMutants);
+killAll("all others", othersOfEach([...coreLists, ...outerLists]));

@@ -1,25 +1,19 @@
 // Bugs that somebody could write, one at a time, into the pure core, the engine's shell and the store: the tests that are
-// named for each find it. Those of what stands before the engine are in services.test.ts, those of the worker in
-// mutants.long.test.ts.
+// named for each find it. Here are the first ones of each guarantee (mutant-lists.ts); the others are in mutants.long.test.ts,
+// and those of what stands before the engine in outside.test.ts.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { invariants } from "../../src/engine/invariants.ts";
-import { cancelMutants } from "./cancel-mutants.ts";
 import { killAll } from "./kill-all.ts";
-import { leaseMutants } from "./lease-mutants.ts";
-import { recordMutants } from "./record-mutants.ts";
+import { coreLists, firstOfEach, othersOfEach, outerLists } from "./mutant-lists.ts";
 import { checkEdits } from "./run-mutant.ts";
-import { shellMutants } from "./shell-mutants.ts";
-import { storeMutants } from "./store-mutants.ts";
-import { workerMutants } from "./worker-mutants.ts";
 
-const coreMutants = [...leaseMutants, ...cancelMutants, ...recordMutants];
-
-killAll("core, shell and store", [...coreMutants, ...shellMutants, ...storeMutants]);
+killAll("core, shell and store", firstOfEach(coreLists));
 
 test("for each invariant of the search there is a mutant that it must find", () => {
   const found = new Set(
-    coreMutants.flatMap(({ killers }) => killers.map(({ says }) => says.replace(": ", ""))),
+    coreLists.flat().flatMap(({ killers }) => killers.map(({ says }) => says.replace(": ", ""))),
   );
   assert.deepEqual(
     invariants.filter(({ id }) => !found.has(id)).map(({ id }) => id),
@@ -27,6 +21,17 @@ test("for each invariant of the search there is a mutant that it must find", () 
   );
 });
 
+test("for each guarantee and invariant of the state machine's page there is a mutant that breaks it", () => {
+  const page = readFileSync(new URL("../../docs/internals/state-machine.md", import.meta.url), "utf8");
+  const ids = [...page.matchAll(/^\| ([GSLCR]\d+) \|/gm)].map(([, id]) => id);
+  assert.ok(ids.length > 25, `${ids.length} ids`);
+  const broken = new Set(coreLists.flat().map(({ breaks }) => breaks));
+  assert.deepEqual(
+    ids.filter((id) => id !== undefined && !broken.has(id)),
+    [],
+  );
+});
+
 test("the bugs that only the full run puts in can still be put in", () => {
-  for (const mutant of workerMutants) checkEdits(mutant);
+  for (const mutant of othersOfEach([...coreLists, ...outerLists])) checkEdits(mutant);
 });

@@ -7,7 +7,9 @@ const CANCEL = "src/engine/transitions/cancel.ts";
 const LEASE = "src/engine/transitions/lease.ts";
 const REPORT = "src/engine/transitions/report.ts";
 const START = "src/engine/transitions/start.ts";
-const DECIDE = "src/engine/decide.ts";
+const FOLD = "src/engine/batch/fold.ts";
+const SESSIONS = "src/engine/batch/session-commands.ts";
+const STARTS = "src/engine/batch/start-operation.ts";
 
 export const recordMutants: readonly Mutant[] = [
   {
@@ -122,9 +124,9 @@ export const recordMutants: readonly Mutant[] = [
     breaks: "S4",
     edits: [
       {
-        file: DECIDE,
-        find: "if (requestKey === null) return this.#operation(command);",
-        replace: "if (requestKey !== undefined) return this.#operation(command);",
+        file: STARTS,
+        find: "if (requestKey === null) return null;",
+        replace: "if (requestKey !== undefined) return null;",
       },
     ],
     killers: [byPairs("S4: "), byTranscript("start.txt: crash", "nothing changed")],
@@ -134,9 +136,9 @@ export const recordMutants: readonly Mutant[] = [
     breaks: "S4",
     edits: [
       {
-        file: DECIDE,
-        find: "const known = this.#requestKeys.get(text) ?? this.#readSet",
-        replace: "const known = this.#readSet",
+        file: FOLD,
+        find: "return this.#requestKeys.get(text) ?? this.readSet.requestKeys",
+        replace: "return this.readSet.requestKeys",
       },
     ],
     killers: [byPairs("one batch")],
@@ -146,9 +148,9 @@ export const recordMutants: readonly Mutant[] = [
     breaks: "S15",
     edits: [
       {
-        file: DECIDE,
-        find: "return this.#operations.get(text) ?? this.#readSet.operations.get(text) ?? null;",
-        replace: "return this.#readSet.operations.get(text) ?? null;",
+        file: FOLD,
+        find: "return this.#operations.get(text) ?? this.readSet.operations.get(text) ?? null;",
+        replace: "return this.readSet.operations.get(text) ?? null;",
       },
     ],
     killers: [byPairs("one batch")],
@@ -158,9 +160,9 @@ export const recordMutants: readonly Mutant[] = [
     breaks: "L3",
     edits: [
       {
-        file: DECIDE,
-        find: "if (record.lease?.session === session) targets.set(",
-        replace: "if (record.lease?.session === null) targets.set(",
+        file: SESSIONS,
+        find: "if (isWith(record, session)) targets.set(",
+        replace: "if (record.leaseToken < 0) targets.set(",
       },
     ],
     killers: [byPairs("L3: ")],
@@ -170,8 +172,8 @@ export const recordMutants: readonly Mutant[] = [
     breaks: "L3",
     edits: [
       {
-        file: DECIDE,
-        find: "if (!this.#session(session)) return refusedSession;\n    const grants",
+        file: SESSIONS,
+        find: "if (!fold.session(session)) return refused;\n  const grants",
         replace: "const grants",
       },
     ],

@@ -2,7 +2,16 @@
 // make the copy, to put the bug in and to run the named tests; which bugs there are is said by the lists beside it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,7 +28,7 @@ export interface Edit {
 export interface Mutant {
   /** The bug, as somebody could write it. */
   name: string;
-  /** What it breaks: an id of docs/internals/state-machine.md, a requirement (R) or a threat (T). */
+  /** What it breaks: an id of docs/internals/state-machine.md, a requirement (R), a threat (T), or in a word what has no id. */
   breaks: string;
   edits: readonly Edit[];
   /** The tests that must find it: one of them has to fail, and to say so. */
@@ -96,17 +105,19 @@ export class Copy {
     const pattern = title === undefined ? [] : [`--test-name-pattern=${escaped(title)}`];
     const child = spawn(process.execPath, ["--test-reporter=spec", "--test-force-exit", ...pattern, file], {
       cwd: this.#folder,
+      // A group of its own, and the folder in the PATH of all that descends from it: see #endAll.
+      detached: true,
       env: {
         ...process.env,
+        PATH: `${process.env["PATH"]}:${join(this.#folder, "bin")}`,
         // A test file that is started by a test file would take itself for a part of it, and report nothing.
         NODE_TEST_CONTEXT: undefined,
         // Most of what a mutant costs is stripping the types of the same files again.
         NODE_COMPILE_CACHE: join(this.#folder, ".compile-cache"),
       },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: TIMEOUT_MS,
-      killSignal: "SIGKILL",
     });
+    const timer = setTimeout(() => this.#endAll(child.pid), TIMEOUT_MS);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (chunk: string) => {
@@ -114,8 +125,42 @@ export class Copy {
       });
     }
     child.once("error", reject);
+    // Not "close": what was left behind holds the pipes.
+    child.once("exit", () => {
+      clearTimeout(timer);
+      this.#endAll(child.pid);
+    });
     child.once("close", (code) => resolve({ failed: code !== 0, output }));
     return promise;
+  }
+
+  /**
+   * Kills what a test run has left: its process group, and what has left the group. A mutant of the worker may leave
+   * commands that are deaf to SIGTERM, in sessions of their own, and nobody else would ever end them.
+   */
+  #endAll(pid: number | undefined): void {
+    if (pid !== undefined) kill(-pid);
+    if (!existsSync("/proc/self/environ")) return;
+    for (const entry of readdirSync("/proc")) {
+      if (/^\d+$/.test(entry) && environmentOf(entry).includes(this.#folder)) kill(Number(entry));
+    }
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It is gone.
+  }
+}
+
+/** "" for a process that is gone, or is somebody else's. */
+function environmentOf(pid: string): string {
+  try {
+    return readFileSync(join("/proc", pid, "environ"), "latin1");
+  } catch {
+    return "";
   }
 }
 

@@ -7,7 +7,6 @@ const CATALOG = "src/server/service-catalog.ts";
 const START_CALL = "src/services/declared/start-call.ts";
 const START_SERVICES = "src/services/declared/start-services.ts";
 const START_REQUEST = "src/services/native/start-request.ts";
-const STATEMENTS = "src/stores/sqlite/statements.ts";
 
 function byCancelSupport(title: string): Killer {
   return { file: "src/services/cancel-support.test.ts", title, says: "AssertionError" };
@@ -35,7 +34,7 @@ const routing: readonly Mutant[] = [
   {
     name: "without a name the last service answers, not the default one",
     breaks: "R3",
-    edits: [{ file: ROUTER, find: "this.#services.toReversed().flatMap", replace: "this.#services.flatMap" }],
+    edits: [{ file: ROUTER, find: "this.#services.toReversed();", replace: "this.#services;" }],
     killers: [byRouter("go to default by the authority localhost")],
   },
   {
@@ -148,7 +147,7 @@ const ownership: readonly Mutant[] = [
     breaks: "T1",
     edits: [
       {
-        file: STATEMENTS,
+        file: "src/stores/sqlite/statements.ts",
         find: "${storedJoins} WHERE o.service = ? AND o.tenant = ? AND o.name = ?`",
         replace: "${storedJoins} WHERE ? <> '' AND o.tenant = ? AND o.name = ?`",
       },
@@ -160,7 +159,7 @@ const ownership: readonly Mutant[] = [
     breaks: "S4",
     edits: [
       {
-        file: STATEMENTS,
+        file: "src/stores/sqlite/commit-statements.ts",
         find: "FROM request_keys WHERE service = ? AND tenant = ? AND method = ?",
         replace: "FROM request_keys WHERE ? <> '' AND tenant = ? AND method = ?",
       },
@@ -203,7 +202,7 @@ const ownership: readonly Mutant[] = [
 const cancelSurfaces: readonly [surface: string, file: string, read: string][] = [
   ["google", "src/services/google/operations-service.ts", "engine.get(cancel.key)"],
   ["yandex", "src/services/yandex/operation-service.ts", "engine.get(key)"],
-  ["native", "src/services/native/operations-service.ts", "engine.detail(key)"],
+  ["native", "src/services/native/cancel-operation.ts", "engine.detail(key)"],
 ];
 
 const cancels: readonly Mutant[] = [
@@ -254,7 +253,7 @@ const starts: readonly Mutant[] = [
     edits: [
       {
         file: START_REQUEST,
-        find: "if (!fitsParents(parent, declaration.parents)) {",
+        find: "if (!fitsParents(parent, parents)) {",
         replace: 'if (!fitsParents(parent, ["**"])) {',
       },
     ],

@@ -2,7 +2,9 @@
 import { byEngine, byTranscript } from "./killers.ts";
 import type { Mutant } from "./run-mutant.ts";
 
+const CALLS = "src/engine/operation-calls.ts";
 const ENGINE = "src/engine/engine.ts";
+const PARTS = "src/engine/engine-parts.ts";
 const COMMITTER = "src/engine/committer.ts";
 const SESSION = "src/engine/session.ts";
 
@@ -10,7 +12,13 @@ export const shellMutants: readonly Mutant[] = [
   {
     name: "a worker is not told that its attempt's time is over",
     breaks: "G10",
-    edits: [{ file: SESSION, find: "(isHeld && record.cancel !== null)", replace: "isHeld" }],
+    edits: [
+      {
+        file: SESSION,
+        find: "(record.held?.session === this.id && cancel !== null)",
+        replace: "record.held?.session === this.id",
+      },
+    ],
     killers: [byEngine("an attempt timeout takes the attempt away", "the revocation")],
   },
   {
@@ -26,14 +34,14 @@ export const shellMutants: readonly Mutant[] = [
     breaks: "L1",
     edits: [
       {
-        file: ENGINE,
+        file: CALLS,
         find: "    const { promise, resolve } = Promise.withResolvers<unknown>();\n",
         replace:
-          "    const early = await this.get(key);\n    if (isDone(early.record.state)) return early;\n    const { promise, resolve } = Promise.withResolvers<unknown>();\n",
+          "    const early = await read();\n    if (isDone(early.record.state)) return early;\n    const { promise, resolve } = Promise.withResolvers<unknown>();\n",
       },
       {
-        file: ENGINE,
-        find: "      const current = await this.get(key);\n      if (isDone(current.record.state)) return current;\n",
+        file: CALLS,
+        find: "      const current = await read();\n      if (isDone(current.record.state)) return current;\n      hold = this.#parts.presence.hold(current.record);\n",
         replace: "",
       },
     ],
@@ -68,7 +76,7 @@ export const shellMutants: readonly Mutant[] = [
     breaks: "S18",
     edits: [
       {
-        file: ENGINE,
+        file: CALLS,
         find: "if (!operation || operation.record.deleteTime !== null) {",
         replace: "if (!operation) {",
       },
@@ -80,9 +88,9 @@ export const shellMutants: readonly Mutant[] = [
     breaks: "L1",
     edits: [
       {
-        file: ENGINE,
-        find: "if (isDone(record.state) || record.deleteTime !== null) this.#waiters",
-        replace: "if (isDone(record.state)) this.#waiters",
+        file: PARTS,
+        find: "if (isDone(record.state) || record.deleteTime !== null) this.waiters",
+        replace: "if (isDone(record.state)) this.waiters",
       },
     ],
     killers: [byTranscript("engine/wait.txt: delete", "wait: held")],
@@ -105,8 +113,8 @@ export const shellMutants: readonly Mutant[] = [
     edits: [
       {
         file: ENGINE,
-        find: 'session.kind === "embedded" && !this.#sessions',
-        replace: 'session.kind === "remote" && !this.#sessions',
+        find: 'session.kind === "embedded" && !this.#parts.sessions',
+        replace: 'session.kind === "remote" && !this.#parts.sessions',
       },
     ],
     killers: [byTranscript("engine/restart.txt: work under way", "attempt=1/2")],

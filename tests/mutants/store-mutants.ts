@@ -2,11 +2,11 @@
 import { byStore } from "./killers.ts";
 import type { Mutant } from "./run-mutant.ts";
 
-const STATEMENTS = "src/stores/sqlite/statements.ts";
-const PAGE_TOKEN = "src/stores/page-token.ts";
+const PURGE = "src/stores/sqlite/log-statements.ts";
+const SEALED_TOKEN = "src/stores/sealed-token.ts";
 const CACHE = "src/stores/sqlite/operation-cache.ts";
 const CACHE_TEST = "src/stores/sqlite/operation-cache.test.ts";
-const SCHEMA = "migrations/sqlite/0001_initial.sql";
+const SCHEMA = "migrations/sqlite/0002_cancellation.sql";
 const SCHEMA_TEST = "src/stores/sqlite/schema.test.ts";
 
 export const storeMutants: readonly Mutant[] = [
@@ -52,9 +52,14 @@ export const storeMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/stores/sqlite/list-pager.ts",
-        find: "    const range: SqlValue[] = [service, tenant, parent, at.createTime, at.id, end.createTime, end.id];\n    yield* statement.iterate(...range, ...filter.values, limit) as unknown as Iterable<StoredRow>;",
+        find: "    const range = [service, tenant, parent, at.createTime, at.id, end.createTime, end.id];\n",
+        replace: '    const range = [service, tenant, parent, 9e15, "~", end.createTime, end.id];\n',
+      },
+      {
+        file: "src/stores/sqlite/list-pager.ts",
+        find: "    yield* statement.iterate(...values, limit) as unknown as Iterable<ListedRow>;",
         replace:
-          '    const range: SqlValue[] = [service, tenant, parent, 9e15, "~", end.createTime, end.id];\n    const skip = offsets.get(at.id) ?? 0;\n    let count = 0;\n    for (const row of statement.iterate(...range, ...filter.values, limit + skip) as unknown as Iterable<StoredRow>) {\n      count++;\n      if (count <= skip) continue;\n      offsets.set(row[3] as string, count);\n      yield row;\n    }',
+          "    const skip = offsets.get(at.id) ?? 0;\n    let count = 0;\n    for (const row of statement.iterate(...values, limit + skip) as unknown as Iterable<ListedRow>) {\n      count++;\n      if (count <= skip) continue;\n      offsets.set(row[3] as string, count);\n      yield row;\n    }",
       },
       {
         file: "src/stores/sqlite/list-pager.ts",
@@ -69,7 +74,7 @@ export const storeMutants: readonly Mutant[] = [
     breaks: "S19",
     edits: [
       {
-        file: STATEMENTS,
+        file: PURGE,
         find: "FROM operations INDEXED BY operations_expire\n    WHERE expire_time <= ? AND held_session IS NULL",
         replace:
           "FROM operations\n    WHERE coalesce(expire_time, create_time) <= ? AND held_session IS NULL",
@@ -82,7 +87,7 @@ export const storeMutants: readonly Mutant[] = [
     breaks: "G2",
     edits: [
       {
-        file: STATEMENTS,
+        file: PURGE,
         find: "WHERE expire_time <= ? AND held_session IS NULL",
         replace: "WHERE expire_time <= ?",
       },
@@ -94,7 +99,7 @@ export const storeMutants: readonly Mutant[] = [
     breaks: "G2",
     edits: [
       {
-        file: STATEMENTS,
+        file: "src/stores/sqlite/commit-statements.ts",
         find: "WHERE o.held_session = ?1",
         replace: "WHERE o.held_session = ?1 AND FALSE",
       },
@@ -105,8 +110,16 @@ export const storeMutants: readonly Mutant[] = [
     name: "a page token serves any request",
     breaks: "S16",
     edits: [
-      { file: PAGE_TOKEN, find: "decipher.setAAD(boundTo(head, scope));", replace: "decipher.setAAD(head);" },
-      { file: PAGE_TOKEN, find: "  cipher.setAAD(boundTo(head, scope));", replace: "  cipher.setAAD(head);" },
+      {
+        file: SEALED_TOKEN,
+        find: "decipher.setAAD(boundTo(head, scope));",
+        replace: "decipher.setAAD(head);",
+      },
+      {
+        file: SEALED_TOKEN,
+        find: "  cipher.setAAD(boundTo(head, scope));",
+        replace: "  cipher.setAAD(head);",
+      },
     ],
     killers: [{ file: "src/stores/page-token.test.ts", says: "AssertionError" }],
   },

@@ -235,9 +235,7 @@ const iamTokens: readonly Mutant[] = [
   {
     name: "a key file that others can read is trusted",
     breaks: "T6",
-    edits: [
-      { file: "src/server/auth/private-files.ts", find: "(mode & OTHERS) !== 0", replace: "mode === OTHERS" },
-    ],
+    edits: [{ file: "src/base/private-files.ts", find: "(mode & OTHERS) !== 0", replace: "mode === OTHERS" }],
     killers: [
       {
         file: "src/server/auth/revoked-tokens.test.ts",

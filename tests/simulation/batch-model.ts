@@ -1,75 +1,63 @@
-// Two operations, two workers' sessions, and batches, over the real `decide`. Each batch is checked command by command
+// A few operations, two workers' sessions, and batches, over the real `decide`. Each batch is checked command by command
 // against the invariants, and each pair of commands in one batch against the same two in batches of their own.
 import type { Command } from "../../src/engine/commands.ts";
 import { keyText } from "../../src/engine/decision.ts";
 import { noHistory } from "../../src/engine/invariants.ts";
 import { isDone, type OperationKey, type OperationRecord } from "../../src/engine/operation.ts";
+import { EPOCH, sampleKey, UNIT } from "../../src/testing/sample-operation.ts";
 import {
-  cancelCommand,
-  completeCommand,
-  EPOCH,
-  failCommand,
-  type Holder,
-  type PolicyChoice,
-  sampleKey,
-  simple,
-  startCommand,
-  stoppedCommand,
-  UNIT,
-} from "../../src/testing/sample-operation.ts";
-import {
-  AGAIN,
-  type BatchState,
-  checkCommit,
-  hasTargets,
-  ledgerViolations,
-  sameCommits,
-} from "./batch-checks.ts";
+  type Action,
+  type BatchOperation,
+  clientActions,
+  type Part,
+  sessionActions,
+  sessionsOf,
+  type World,
+  workerActions,
+} from "./batch-actions.ts";
+import { type BatchState, checkCommit, hasTargets, ledgerViolations, sameCommits } from "./batch-checks.ts";
 import { Ledger } from "./ledger.ts";
 import type { Edge, Model } from "./search.ts";
 
 export interface BatchModelOptions {
   /** The operations' names with their policies. */
-  operations: Readonly<Record<string, PolicyChoice>>;
+  operations: Readonly<Record<string, BatchOperation>>;
   /** Also every pair of these commands, in one batch. */
   withPairs: boolean;
+  /** What can happen beside starts, cancels, grants, ends and time; default: everything that one operation can meet. */
+  parts?: readonly Part[];
+  leaseMs?: number;
 }
 
-interface Action {
-  label: string;
-  command: Command;
-  isFair: boolean;
-}
-
-function action(label: string, command: Command, isFair = false): Action {
-  return { label, command, isFair };
-}
-
-/** A start under another name is a repetition once its request id is known; before that it would be a third operation. */
-function isExplored({ ledger }: BatchState, { command }: Action): boolean {
-  return (
-    command.type !== "start" || !command.key.name.endsWith(AGAIN) || hasRequestKey(ledger, command.key.name)
-  );
-}
-
-function hasRequestKey({ requestKeys }: Ledger, name: string): boolean {
-  return [...requestKeys.values()].some((known) => name.startsWith(known.name));
-}
+const usual: readonly Part[] = [
+  "second session",
+  "reserve",
+  "sessions",
+  "repeats",
+  "delete",
+  "release",
+  "retry",
+  "zombie",
+];
 
 export function batchModel(options: BatchModelOptions): Model<BatchState> {
-  const names = Object.keys(options.operations);
+  const { operations, parts = usual, leaseMs = 10 } = options;
+  const world: World = { operations, parts: new Set(parts), leaseMs };
+  const names = Object.keys(operations);
   return {
     initial: { ledger: new Ledger(), now: EPOCH, histories: new Map() },
     key: (state) =>
-      [...names.map((name) => operationKey(state, sampleKey(name))), ...sessionKeys(state)].join(" ; "),
+      [...names.map((name) => operationKey(state, sampleKey(name))), ...sessionKeys(world, state)].join(
+        " ; ",
+      ),
     describe: (state) => names.map((name) => describe(state.ledger.find(sampleKey(name)))).join("; "),
     *edges(state): Iterable<Edge<BatchState>> {
       const singles = [
-        ...sessionActions(state),
-        ...names.flatMap((name) => clientActions(name, options.operations[name] ?? {})),
-        ...names.flatMap((name) => workerActions(name, state.ledger.find(sampleKey(name)))),
+        ...sessionActions(world, state),
+        ...names.flatMap((name) => clientActions(world, state, name)),
+        ...names.flatMap((name) => workerActions(world, name, state.ledger.find(sampleKey(name)))),
       ];
-      for (const single of singles) if (isExplored(state, single)) yield runSingle(state, single);
+      for (const single of singles) yield runSingle(state, single);
       if (options.withPairs) {
         const firsts = singles.filter(({ command }) => pairable.has(command.type));
         for (const a of firsts) yield* runPairs(state, a, firsts);
@@ -84,70 +72,15 @@ const pairable = new Set<Command["type"]>([
   "start",
   "cancel",
   "delete",
+  "override",
   "complete",
   "acquire",
   "closeSession",
+  "expireSessions",
   "openSession",
+  "sweepChildren",
   "tickDue",
 ]);
-
-const SESSIONS = { w1: true, w2: false } as const;
-
-function sessionActions({ ledger }: BatchState): Action[] {
-  const actions = [action("tickDue", { type: "tickDue", limit: 10 }, true)];
-  for (const [session, guarded] of Object.entries(SESSIONS)) {
-    const isFair = session === "w1";
-    const acquire = { type: "acquire", session, types: ["test.work"], guarded, begin: true } as const;
-    actions.push(
-      action(`${session} acquires 1`, { ...acquire, limit: 1 }, isFair),
-      action(`${session} reserves 2`, { ...acquire, limit: 2, begin: false }),
-      action(`${session} closes`, { type: "closeSession", session, survivors: [] }),
-      action(`${session} beats`, { type: "heartbeat", session }),
-    );
-    if (ledger.sessions.has(session)) continue;
-    const open = {
-      session,
-      kind: "remote",
-      worker: session,
-      types: ["test.work"],
-      slots: 2,
-      guarded,
-    } as const;
-    actions.push(
-      action(`${session} opens`, { type: "openSession", ...open, bootId: "boot", leaseMs: 10 }, isFair),
-    );
-  }
-  return actions;
-}
-
-function clientActions(name: string, policy: PolicyChoice): Action[] {
-  const requestKey = { method: "Start", requestId: `request-${name}`, digest: "body" };
-  const start = startCommand({ name, ...policy });
-  return [
-    action(`start ${name}`, { ...start, requestKey }),
-    action(`start ${name} again`, { ...start, key: sampleKey(name + AGAIN), requestKey }),
-    action(`start ${name}, another body`, { ...start, requestKey: { ...requestKey, digest: "other" } }),
-    action(`cancel ${name}`, cancelCommand({ name })),
-    action(`delete ${name}`, simple.remove(name)),
-  ];
-}
-
-function workerActions(name: string, record: OperationRecord | null): Action[] {
-  const holder = record?.lease ?? record?.held;
-  if (!record || record.leaseToken === 0) return [];
-  const session = holder?.session ?? "w1";
-  const current: Holder = { session, token: record.leaseToken };
-  const zombie: Holder = { session, token: record.leaseToken - 1 };
-  return [
-    action(`begin ${name}`, simple.begin(current, name), true),
-    action(`return ${name}`, simple.giveBack(current, name)),
-    action(`release ${name}`, simple.release(current, name)),
-    action(`complete ${name}`, completeCommand(current, "done", name), true),
-    action(`fail ${name}, retryable`, failCommand(current, { retryable: true, name })),
-    action(`stopped ${name}`, stoppedCommand(current, "HANDLER_STOPPED", name)),
-    action(`complete ${name} by a zombie`, completeCommand(zombie, "done", name)),
-  ];
-}
 
 function runSingle(state: BatchState, { label, command, isFair }: Action): Edge<BatchState> {
   const { decision, next } = state.ledger.commit([command], state.now);
@@ -169,7 +102,7 @@ function* runPairs(state: BatchState, a: Action, others: readonly Action[]): Ite
   const first = ledger.commit([a.command], now);
   for (const b of others) {
     const pair = ledger.commit([a.command, b.command], now);
-    const found = ledgerViolations(pair.next);
+    const found = ledgerViolations(ledger, pair.next);
     if (!hasTargets(a.command) && !hasTargets(b.command)) {
       found.push(...sameCommits(pair, [first, first.next.commit([b.command], now)]));
     }
@@ -199,32 +132,51 @@ function operationKey({ ledger, now, histories }: BatchState, key: OperationKey)
     history.ending?.type ?? "",
     history.open !== null,
     outcome ? `${outcome.kind} ${outcome.kind === "error" ? outcome.status.code : ""} ${outcome.digest}` : "",
-    cancel ? `${cancel.cause} ${cancel.evidence}` : "",
+    cancel ? `${cancel.cause} ${cancel.evidence} ${cancel.force}` : "",
+    familyKey(record),
   ];
   if (record.state === "PENDING") parts.push(ahead(record.startAfter, now));
   if (record.state === "RUNNING")
     parts.push(ahead((record.attemptStartTime ?? 0) + policy.attemptTimeoutMs * UNIT, now));
   if (record.state === "CANCELLING" && cancel)
     parts.push(ahead(cancel.deadline, now), record.attemptStartTime === null);
+  if (!isDone(record.state) && record.watchDeadline !== null) parts.push(ahead(record.watchDeadline, now));
   return parts.join(" ");
 }
 
-function sessionKeys({ ledger }: BatchState): string[] {
-  return Object.keys(SESSIONS).map((session) => String(ledger.sessions.has(session)));
+function familyKey({ parents, hasOwnCaller, children, state, cancel }: OperationRecord): string {
+  const links = parents.map(({ name, detached }) => `${name}${detached ? "-" : "+"}`).join("");
+  const { started = 0, awaited = 0, unconfirmed = 0, stopMs = 0 } = children ?? {};
+  const late = isDone(state) && cancel ? cancel.stopConfirmedTime !== null : "";
+  return `${links}${hasOwnCaller}${started}${awaited}${unconfirmed}${isDone(state) ? "" : stopMs}${late}`;
+}
+
+function sessionKeys(world: World, { ledger, now }: BatchState): string[] {
+  return sessionsOf(world).map(([name]) => {
+    const session = ledger.sessions.get(name);
+    if (!session) return "";
+    return world.parts.has("expiry")
+      ? String(ahead(session.heartbeatTime + session.leaseMs * 1000, now))
+      : "open";
+  });
 }
 
 function describe(record: OperationRecord | null): string {
   if (record === null) return "none";
-  const { state, revision, lease, held, cancel, deleteTime } = record;
+  const { state, revision, lease, held, cancel, deleteTime, children } = record;
   const holder = lease
     ? ` ${lease.session}#${lease.token}${lease.begun ? "" : " reserved"}`
     : held
       ? " held"
       : "";
-  return `${state} rev=${revision}${holder}${cancel ? ` cancel=${cancel.evidence}` : ""}${deleteTime === null ? "" : " deleted"}`;
+  const family = children ? ` children=${children.awaited}+${children.unconfirmed}/${children.started}` : "";
+  const about = `${holder}${family}${cancel ? ` cancel=${cancel.evidence}` : ""}`;
+  return `${state} rev=${revision}${about}${deleteTime === null ? "" : " deleted"}`;
 }
 
 /** True when nothing is left to do. */
 export function isSettled({ ledger }: BatchState): boolean {
-  return [...ledger.operations.values()].every((record) => isDone(record.state));
+  return [...ledger.operations.values()].every(
+    ({ state, children }) => isDone(state) && (children?.awaited ?? 0) === 0,
+  );
 }

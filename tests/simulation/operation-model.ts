@@ -1,7 +1,7 @@
 // One operation and two workers, over the real `transition`: every command that can come in any state, refused ones too.
 // Worker w1 is guarded, w2 is not. Time is discrete; the key keeps of every instant only what can still matter.
 
-import type { OperationCommand } from "../../src/engine/commands.ts";
+import type { CancelStep, OperationCommand } from "../../src/engine/commands.ts";
 import { type History, noHistory, remember, stepOf, violations } from "../../src/engine/invariants.ts";
 import { isDone, type OperationRecord } from "../../src/engine/operation.ts";
 import { transition } from "../../src/engine/transition.ts";
@@ -80,9 +80,14 @@ const clientActions: readonly Action[] = [
   action("cancel", cancelCommand()),
   action("cancel, no grace", cancelCommand({ graceMs: 0 })),
   action("cancel, longer grace", cancelCommand({ graceMs: 5 })),
+  action("force", cancelCommand({ force: true })),
+  action("cancel an older revision", cancelCommand({ ifRevision: 0 })),
+  action("override", simple.override()),
   action("cancel a deleted one too", cancelCommand({ includeDeleted: true })),
   { ...action("cancel, the clock stepped back", cancelCommand()), clockBack: UNIT },
   action("delete", simple.remove()),
+  action("somebody watches", simple.watched()),
+  { ...action("somebody watches, the clock stepped back", simple.watched()), clockBack: UNIT },
   action("tick", simple.tick(), true),
   action("assign w1", simple.assign("w1", { guarded: true, begin: false }), true),
   action("assign w2", simple.assign("w2", { guarded: false, begin: false })),
@@ -107,6 +112,12 @@ function workerActions(record: OperationRecord | null): Action[] {
   });
 }
 
+/** The handler was told 1 ms ago, and the server hears of it with what came after. */
+const told: readonly CancelStep[] = [
+  { phase: "DELIVERED", detail: "", agoMs: 2 },
+  { phase: "ACKNOWLEDGED", detail: "", agoMs: 1 },
+];
+
 function reports(holder: Holder): [label: string, command: OperationCommand, isFair: boolean][] {
   return [
     ["begin", simple.begin(holder), true],
@@ -115,8 +126,14 @@ function reports(holder: Holder): [label: string, command: OperationCommand, isF
     ["progress", simple.progress(holder), false],
     ["checkpoint", simple.checkpoint(holder), false],
     ["delivered", simple.phase(holder, "DELIVERED"), false],
+    ["deferred", simple.phase(holder, "DEFERRED"), false],
+    ["cut", simple.phase(holder, "CUT"), false],
     ["acknowledged", simple.phase(holder, "ACKNOWLEDGED"), false],
     ["escalated", simple.phase(holder, "ESCALATED"), false],
+    ["delivered, then escalated", { ...simple.phase(holder, "ESCALATED"), steps: told.slice(0, 1) }, false],
+    ["complete, told before", { ...completeCommand(holder), steps: told }, false],
+    ["fail by the abort, told before", { ...failCommand(holder, { abortCaused: true }), steps: told }, false],
+    ["stopped, told before", { ...stoppedCommand(holder), steps: told }, false],
     ["complete", completeCommand(holder), true],
     ["complete, another result", completeCommand(holder, "other"), false],
     ["fail", failCommand(holder), false],
@@ -156,7 +173,7 @@ function stateKey({ record, now, history }: OperationState): string {
     history.open !== null,
   ];
   if (isDone(record.state)) parts.push(doneKey(record, history));
-  else parts.push(ahead(record.deadline, now));
+  else parts.push(ahead(record.deadline, now), record.cancel ? "" : ahead(record.watchDeadline, now));
   if (record.state === "PENDING") parts.push(ahead(record.startAfter, now));
   if (record.state === "RUNNING") {
     parts.push(ago(record.attemptStartTime, now, policy.attemptTimeoutMs));
@@ -164,7 +181,8 @@ function stateKey({ record, now, history }: OperationState): string {
   }
   if (record.state === "RUNNING" || record.state === "CANCELLING") parts.push(record.progress?.percent ?? "");
   if (cancel) {
-    parts.push(cancel.cause, cancel.evidence ?? "", cancel.mechanism ?? "");
+    parts.push(cancel.cause, cancel.evidence ?? "", cancel.mechanism ?? "", cancel.force);
+    if (record.state === "CANCELLING") parts.push(cancel.deferredBy ?? "");
     parts.push(cancel.deliverTime !== null, cancel.acknowledgeTime !== null, cancel.escalateTime !== null);
     if (record.state === "CANCELLING")
       parts.push(ahead(cancel.graceEndTime, now), ahead(cancel.deadline, now));

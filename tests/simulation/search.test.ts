@@ -5,18 +5,19 @@ import { test } from "node:test";
 import { isDone, nextTimer, type OperationRecord } from "../../src/engine/operation.ts";
 import { transition } from "../../src/engine/transition.ts";
 import { simple, UNIT } from "../../src/testing/sample-operation.ts";
+import type { BatchState } from "./batch-checks.ts";
 import { batchModel, isSettled } from "./batch-model.ts";
 import { type OperationState, operationModel, type StartChoice } from "./operation-model.ts";
 import { runSearch } from "./run-search.ts";
+import type { SearchResult } from "./search.ts";
 
 const starts: readonly StartChoice[] = [
   { maxAttempts: 1 },
-  { maxAttempts: 2 },
-  { maxAttempts: 3 },
-  { maxAttempts: 2, deadlineUnits: 3 },
+  { maxAttempts: 2, unwatchedMs: 2 },
+  { maxAttempts: 1, deadlineUnits: 3 },
   { maxAttempts: 2, onDelete: "cancel" },
   { maxAttempts: 1, onDelete: "refuse" },
-  { maxAttempts: 2, cancellable: false, onDelete: "cancel", deadlineUnits: 2 },
+  { maxAttempts: 1, cancellable: false, onDelete: "cancel", deadlineUnits: 2, unwatchedMs: 1 },
 ];
 
 function isOver({ record }: OperationState): boolean {
@@ -45,17 +46,84 @@ test("one operation, two workers: no reachable step breaks an invariant, and eve
   const { reached } = runSearch(t, "operation", operationModel(starts), isOver);
   for (const { record, now } of reached) if (record && !isDone(record.state)) checkTimers(record, now);
   // A timer longer than the search waits would hide its edges.
-  assert.ok(reached.some(({ record }) => record?.cancel?.cause === "deadline"));
+  const causes = new Set(reached.map(({ record }) => record?.cancel?.cause));
+  assert.ok(causes.has("deadline") && causes.has("unwatched") && causes.has("cancel"));
   assert.ok(reached.some(({ record, now }) => record?.state === "PENDING" && record.startAfter > now + UNIT));
+  assert.ok(reached.some(({ record }) => record?.cancel?.evidence === "OPERATOR"));
+  assert.ok(reached.some(({ record }) => record?.cancel?.deferredBy === "commit" && record.cancel.force));
 });
 
+const quick = { maxAttempts: 1, stallTimeoutMs: 0, attemptTimeoutMs: 2 } as const;
+
+/** The records of all reached ledgers. */
+function recordsOf(result: SearchResult<BatchState>): OperationRecord[] {
+  return result.reached.flatMap(({ ledger }) => [...ledger.operations.values()]);
+}
+
 test("a batch of two commands does what two batches do, and leaves nothing with a closed session", (t) => {
-  const policy = { maxAttempts: 2, stallTimeoutMs: 0, attemptTimeoutMs: 2 };
-  runSearch(t, "batch pairs", batchModel({ operations: { a: policy }, withPairs: true }), isSettled);
+  const a = { ...quick, maxAttempts: 2 };
+  runSearch(t, "batch pairs", batchModel({ operations: { a }, withPairs: true }), isSettled);
 });
 
 test("two operations, two sessions: no reachable batch breaks an invariant, and every state can end", (t) => {
-  const policy = { maxAttempts: 1, stallTimeoutMs: 0, attemptTimeoutMs: 2 };
-  const operations = { a: policy, b: { ...policy, maxAttempts: 2, backoffMs: 0 } };
+  const operations = { a: quick, b: { ...quick, attemptTimeoutMs: 1 } };
   runSearch(t, "two operations", batchModel({ operations, withPairs: false }), isSettled);
+});
+
+test("a parent and its child on two sessions: the parent settles last, however both end", (t) => {
+  const operations = { p: quick, c: { ...quick, child: { of: ["p"], policy: "cancel" } } } as const;
+  const parts = ["children", "force", "override", "second session", "sessions"] as const;
+  const result = runSearch(
+    t,
+    "parent and child",
+    batchModel({ operations, parts, withPairs: false }),
+    isSettled,
+  );
+  const records = recordsOf(result);
+  assert.ok(records.some(({ state, lease }) => state === "CANCELLING" && lease === null));
+  assert.ok(records.some(({ cancel, parents }) => cancel?.cause === "parent" && parents.length === 1));
+  assert.ok(records.some(({ children, cancel }) => children !== null && cancel?.stopConfirmedTime != null));
+});
+
+test("a parent with a child to cancel and one to wait for: every state can end", (t) => {
+  const c = { ...quick, child: { of: ["p"], policy: "cancel" } } as const;
+  const d = { ...quick, child: { of: ["p"], policy: "wait" } } as const;
+  const model = batchModel({ operations: { p: quick, c, d }, parts: ["children"], withPairs: false });
+  runSearch(t, "two children", model, isSettled);
+});
+
+test("a child that a caller wants, too, is left to the caller", (t) => {
+  const c = { ...quick, child: { of: ["p"], policy: "cancel", shared: true } } as const;
+  const model = batchModel({ operations: { p: quick, c }, parts: ["children"], withPairs: true });
+  const result = runSearch(t, "shared child", model, isSettled);
+  const isLeft = ({ parents, hasOwnCaller }: OperationRecord): boolean =>
+    hasOwnCaller && parents.some((link) => link.detached);
+  assert.ok(recordsOf(result).some(isLeft));
+});
+
+test("a family comes to the same by one batch of two commands as by two batches", (t) => {
+  const c = { ...quick, child: { of: ["p"], policy: "cancel" } } as const;
+  const model = batchModel({ operations: { p: quick, c }, parts: ["children"], withPairs: true });
+  runSearch(t, "family pairs", model, isSettled);
+});
+
+test("a limited type: no more run than may, and every slot is freed", (t) => {
+  const limited = { ...quick, typeLimit: 1 };
+  const parts = ["override", "reserve", "sessions"] as const;
+  const model = batchModel({ operations: { a: limited, b: limited }, parts, withPairs: false });
+  runSearch(t, "slots", model, isSettled);
+});
+
+test("a newer operation supersedes the older one, in one batch too", (t) => {
+  const keyed = { ...quick, supersedeKey: "page" };
+  const model = batchModel({ operations: { a: keyed, b: keyed }, parts: ["reserve"], withPairs: true });
+  const result = runSearch(t, "superseded", model, isSettled);
+  assert.ok(recordsOf(result).some(({ cancel }) => cancel?.cause === "superseded"));
+});
+
+test("sessions whose lease has passed leave nothing behind", (t) => {
+  const a = { ...quick, maxAttempts: 2 };
+  const parts = ["expiry", "reserve", "sessions", "second session"] as const;
+  const model = batchModel({ operations: { a }, parts, leaseMs: 2, withPairs: true });
+  runSearch(t, "sessions expire", model, isSettled);
 });

@@ -21,20 +21,16 @@ type Gate = (answer: StoredOperation | undefined) => Promise<StoredOperation | u
 
 /** The store with nothing at hand, and with its point reads behind a gate. */
 function gated(store: SqliteStore, gate: Gate): Store {
-  return {
-    clock: store.clock,
-    commit: (commands) => store.commit(commands),
+  const own: Partial<Store> = {
     getOperation: async (key) => gate(await store.getOperation(key)),
-    getOperationDetail: (key) => store.getOperationDetail(key),
-    listOperations: (query) => store.listOperations(query),
-    getReceipt: (key) => store.getReceipt(key),
-    pendingWork: () => store.pendingWork(),
-    listSessions: () => store.listSessions(),
-    purge: (limit) => store.purge(limit),
-    backup: (path) => store.backup(path),
     peekOperation: () => undefined,
-    close: () => store.close(),
   };
+  return new Proxy<Store>(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(own, name) ?? Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 interface Rig {

@@ -111,6 +111,8 @@ function openOf(session: string): Command {
     session,
     kind: "remote",
     worker: session,
+    build: "",
+    principal: "",
     types,
     slots: 1,
     guarded,

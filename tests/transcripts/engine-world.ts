@@ -126,11 +126,22 @@ export class EngineWorld {
   async #lease(line: CommandLine, label: string): Promise<string[]> {
     const granted: string[] = [];
     const transport = {
+      reserves: false,
       granted: ({ record }: { record: OperationRecord }): void => void granted.push(record.name),
       cancelRequested: (): void => {},
       revoked: (): void => {},
+      drain: (): void => {},
+      ended: (): void => {},
     };
-    const hello = { worker: label, types: [TYPE], slots: 1, guarded: label === "w1", bootId: "boot" };
+    const hello = {
+      worker: label,
+      types: [TYPE],
+      slots: 1,
+      guarded: label === "w1",
+      bootId: "boot",
+      build: "",
+      principal: "",
+    };
     this.#sessions.set(
       label,
       await this.#engine.openSession({ ...hello, kind: "embedded", leaseMs: 0 }, transport),

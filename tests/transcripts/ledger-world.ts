@@ -50,8 +50,7 @@ export class LedgerWorld {
 
   /** The process dies after its commit. What a new one reads is a copy of the rows, and nothing else. */
   #crash(): string[] {
-    const { operations, requestKeys, sessions } = structuredClone(this.#ledger);
-    this.#ledger = new Ledger(operations, requestKeys, sessions);
+    this.#ledger = new Ledger(structuredClone(this.#ledger));
     return [];
   }
 }

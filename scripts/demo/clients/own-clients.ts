@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { sampleFor } from "../../../tests/interop/sample-run.ts";
+import { belayCommand, outputOf } from "../belay-command.ts";
 import { tourEnvironment } from "../tour-server.ts";
 import type { Client, FinalOperation } from "./client.ts";
 import { ClientProcess } from "./client-process.ts";
@@ -136,9 +137,8 @@ export function createCommandClient(
   options: Options & { root: string; port: number; type: string; payload: object },
 ): Client {
   const { version, signal, root, port, type, payload } = options;
-  const env = tourEnvironment({ BELAY_SERVER: `127.0.0.1:${port}` });
-  const belay = async (args: readonly string[]): Promise<string> =>
-    (await run(process.execPath, [join(root, "bin/belay.js"), ...args], { env, signal })).stdout.trim();
+  const command = belayCommand({ root, port, signal });
+  const belay = (args: readonly string[]): Promise<string> => outputOf(command(args));
   const reason = "the tour goes on";
   return {
     name: version,

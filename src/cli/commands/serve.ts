@@ -2,6 +2,7 @@
 import { delimiter } from "node:path";
 import { type Command, Option } from "commander";
 import { addExamples, durationOption, integerOption, repeatableOption } from "../command-options.ts";
+import { logLevels } from "../config/log-levels.ts";
 import { DEFAULT_CONFIG_FILE, readServeConfig, withConfig } from "../config/serve-config.ts";
 import type { CliHooks } from "../program.ts";
 import { runServer, type ServeOptions } from "../server-process.ts";
@@ -34,7 +35,7 @@ export function defineServe(command: Command, hooks: CliHooks): void {
     .addOption(
       new Option("--log-level <level>", "what is logged on standard error, as JSON lines")
         .env("BELAY_LOG_LEVEL")
-        .choices(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
+        .choices(logLevels)
         .default("info"),
     )
     .addOption(

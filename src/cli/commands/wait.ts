@@ -4,8 +4,9 @@ import { addClientOptions, type ClientOptions, withClient } from "../client-opti
 import { addExamples, durationOption, operationName } from "../command-options.ts";
 import { formatDuration } from "../duration.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { outcomeExitCode } from "../outcome-exit-code.ts";
 import { printError } from "../output.ts";
-import { outcomeExitCode, showWait } from "../show-wait.ts";
+import { showWait } from "../show-wait.ts";
 
 interface WaitCommandOptions extends ClientOptions {
   timeout?: number;

@@ -22,6 +22,14 @@ const claimedGrants = z
   .default(null);
 const scopes = texts.nullable().default(null);
 const sha256 = text;
+const staticToken = z.strictObject({
+  sha256,
+  principal: text,
+  tenant: fixedTenant,
+  scopes,
+  grants,
+  worker: z.strictObject({ types: texts }).nullable().default(null),
+});
 
 /** `file` reads the name of a file that must be there into its absolute path. */
 export function authSchema(file: z.ZodType<string, string>): z.ZodType<AuthConfig> {
@@ -58,6 +66,7 @@ export function authSchema(file: z.ZodType<string, string>): z.ZodType<AuthConfi
           principalClaim: text.default(authDefaults.principalClaim),
           tenant,
           grants: claimedGrants,
+          worker: claim.nullable().default(null),
         }),
       )
       .default([]),
@@ -72,9 +81,7 @@ export function authSchema(file: z.ZodType<string, string>): z.ZodType<AuthConfi
         }),
       )
       .default([]),
-    staticTokens: z
-      .array(z.strictObject({ sha256, principal: text, tenant: fixedTenant, scopes, grants }))
-      .default([]),
+    staticTokens: z.array(staticToken).default([]),
     iam: z
       .strictObject({
         oauthTokens: z

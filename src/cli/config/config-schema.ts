@@ -8,9 +8,8 @@ import { defaultLimits, type ServerLimits } from "../../server/config.ts";
 import type { TlsOptions } from "../../server/tls/tls-options.ts";
 import { parseDuration } from "../duration.ts";
 import { authSchema } from "./auth-schema.ts";
+import { logLevels } from "./log-levels.ts";
 import { type ServiceEntry, serviceSchema } from "./service-schema.ts";
-
-export const logLevels: readonly LogLevel[] = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 /** A file as it is written, with absolute paths and durations in milliseconds. */
 export interface ConfigFile {

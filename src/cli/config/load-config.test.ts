@@ -116,6 +116,7 @@ auth:
         principalClaim: "sub",
         tenant: { claim: "org" },
         grants: null,
+        worker: null,
       },
     ],
     serviceAccounts: [],
@@ -229,7 +230,7 @@ const wrong: readonly (readonly [string, readonly string[]])[] = [
   [
     "services:\n  - id: a\n    scopes: { read: [x] }\n",
     [
-      "belay.yaml:3:15: services[0].scopes.read: is not known here; expected get, list, wait, start, cancel, delete",
+      "belay.yaml:3:15: services[0].scopes.read: is not known here; expected get, list, wait, watch, start, cancel, force, delete, work",
     ],
   ],
   [
@@ -237,7 +238,7 @@ const wrong: readonly (readonly [string, readonly string[]])[] = [
     [
       "belay.yaml:3:7: auth.issuers[0].audiences: is missing; expected list",
       "belay.yaml:3:7: auth.issuers[0].keys: is missing; expected table",
-      "belay.yaml:3:20: auth.issuers[0].audience: is not known here; expected issuer, audiences, keys, algorithms, principalClaim, tenant, grants",
+      "belay.yaml:3:20: auth.issuers[0].audience: is not known here; expected issuer, audiences, keys, algorithms, principalClaim, tenant, grants, worker",
     ],
   ],
   [

@@ -19,12 +19,23 @@ const PAUSE_MS = 1000;
  */
 const SETTLE_MS = 1000;
 
+/**
+ * After a start they wait this long, if some came due while no server was there: longer than the pause that a worker makes
+ * between two tries to come back with its session (2 s).
+ *
+ *   cancel -> the server is killed, and starts again after the cancel deadline -> the handler has stopped long ago, and
+ *   its worker says so as soon as it is back.
+ */
+const RETURN_MS = 2500;
+
 interface TimerKeeperOptions {
   clock: Clock;
   store: Store;
   logger: Logger;
   /** Commits a tick of all that is due. */
   tickDue(): Promise<unknown>;
+  /** Nobody could watch for a while: gives the operations that would end unwatched their time again. */
+  restartWatch(): Promise<unknown>;
   /** Some pending operation may be due to start. */
   startDue(): void;
 }
@@ -37,6 +48,8 @@ export class TimerKeeper {
   #wakeAt: Instant = Number.POSITIVE_INFINITY;
   #running = false;
   #ticking = false;
+  /** Before the next tick: a server that was away could accept no watcher. */
+  #wasAway = true;
 
   constructor(options: TimerKeeperOptions) {
     this.#options = options;
@@ -44,7 +57,8 @@ export class TimerKeeper {
 
   start(): void {
     this.#running = true;
-    void this.#tick();
+    this.#ticking = true; // nothing may schedule itself before it is known what waits
+    void this.#begin();
   }
 
   stop(): void {
@@ -88,11 +102,33 @@ export class TimerKeeper {
     }
     this.#options.logger.warn(
       { lateMs: Math.round(lateMs) },
-      "the process was paused; deadlines wait a moment",
+      "the process was paused, or too busy; deadlines wait a moment",
     );
+    this.#wasAway = true;
+    this.#tickAfter(SETTLE_MS);
+  }
+
+  async #begin(): Promise<void> {
+    const { clock, store } = this.#options;
+    let isDue = false;
+    try {
+      await this.#comeBack();
+      const { nextTimer } = await store.pendingWork();
+      isDue = nextTimer !== null && nextTimer <= clock.now();
+    } catch {
+      // The tick asks again, and tells.
+    }
+    this.#ticking = false;
+    if (!this.#running) return;
+    if (isDue) this.#tickAfter(RETURN_MS);
+    else await this.#tick();
+  }
+
+  /** What is due to start need not wait for it. */
+  #tickAfter(settleMs: number): void {
     this.#options.startDue();
     this.#wakeAt = Number.NEGATIVE_INFINITY; // nothing may schedule itself before the settle time
-    this.#timer = startTimer(SETTLE_MS, () => void this.#tick(), { unref: true });
+    this.#timer = startTimer(settleMs, () => void this.#tick(), { unref: true });
   }
 
   async #tick(): Promise<void> {
@@ -100,6 +136,7 @@ export class TimerKeeper {
     this.#timer = null;
     this.#ticking = true;
     try {
+      await this.#comeBack();
       if (this.#nextTimer === null || this.#nextTimer <= clock.now()) await tickDue();
       this.#nextTimer = null;
       this.#nextStart = null;
@@ -115,5 +152,12 @@ export class TimerKeeper {
       this.#ticking = false;
       this.#schedule();
     }
+  }
+
+  /** Before anything is ticked: the deadlines of unwatched operations that came due while nobody could watch do not count. */
+  async #comeBack(): Promise<void> {
+    if (!this.#wasAway) return;
+    await this.#options.restartWatch();
+    this.#wasAway = false;
   }
 }

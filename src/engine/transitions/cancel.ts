@@ -1,9 +1,10 @@
-// What clients ask: cancel and delete.
+// What clients and standing rules ask: cancel, cancel again, delete.
 import type { Instant } from "../../base/clock.ts";
 import type { CancelCommand, DeleteCommand, Refusal, Verdict } from "../commands.ts";
 import { type CancelRequest, isDone, type OperationRecord, type ReceiptEvent } from "../operation.ts";
-import { accept, ended, refuse, type Transition, touched } from "./change.ts";
-import { cancelledStatus } from "./stop.ts";
+import { askedByRule, askedEvent, cancelRequestOf } from "./cancel-request.ts";
+import { accept, refuse, type Transition, touched } from "./change.ts";
+import { settled } from "./settle.ts";
 
 function answer(transition: Transition, verdict: Verdict, changed: boolean): Transition {
   const { record } = transition;
@@ -19,32 +20,6 @@ function nothingToDo(record: OperationRecord, verdict: Verdict): Transition {
   };
 }
 
-/** The cancel's times, fixed when it is requested (G3): grace, then critical section, clean-up and kill window. */
-export function cancelRequestOf(
-  record: OperationRecord,
-  now: Instant,
-  request: Pick<CancelRequest, "cause" | "requestedBy" | "reason" | "origin"> & { graceMs: number | null },
-): CancelRequest {
-  const { graceMs, criticalMs, cleanupMs, killMs } = record.policy.cancel;
-  const graceEndTime = now + (request.graceMs ?? graceMs) * 1000;
-  return {
-    cause: request.cause,
-    requestedBy: request.requestedBy,
-    reason: request.reason,
-    origin: request.origin,
-    requestTime: now,
-    graceEndTime,
-    deadline: graceEndTime + (criticalMs + cleanupMs + killMs) * 1000,
-    deliverTime: null,
-    acknowledgeTime: null,
-    escalateTime: null,
-    stopTime: null,
-    evidence: null,
-    mechanism: null,
-    stopConfirmedTime: null,
-  };
-}
-
 const tooLate = {
   SUCCEEDED: "TOO_LATE_SUCCEEDED",
   FAILED: "TOO_LATE_FAILED",
@@ -53,7 +28,8 @@ const tooLate = {
 
 /**
  * Idempotent; of a done operation an OK no-op (S6); of a pending one the end at once (G5), unless an attempt that was
- * taken away may still run: then that one has to stop (G2).
+ * taken away may still run: then that one has to stop (G2). A policy that says "not cancellable" is for callers: standing
+ * rules (parent, superseded, unwatched) were asked for by whoever started the operation.
  */
 export function cancelOperation(
   record: OperationRecord,
@@ -61,7 +37,10 @@ export function cancelOperation(
   now: Instant,
 ): Transition | Refusal {
   if (record.deleteTime !== null && !command.includeDeleted) return refuse(record, "NOT_FOUND");
-  if (!record.policy.cancel.cancellable) return refuse(record, "NOT_CANCELLABLE");
+  if (command.cause === "cancel" && !record.policy.cancel.cancellable)
+    return refuse(record, "NOT_CANCELLABLE");
+  if (command.ifRevision !== null && command.ifRevision !== record.revision)
+    return refuse(record, "REVISION_MISMATCH");
   switch (record.state) {
     case "SUCCEEDED":
     case "FAILED":
@@ -76,31 +55,25 @@ export function cancelOperation(
   }
 }
 
+/** Nothing runs, so it ends here, unless an earlier attempt left children: then it ends after them. */
 function cancelPending(record: OperationRecord, command: CancelCommand, now: Instant): Transition {
   const cancel: CancelRequest = {
-    ...cancelRequestOf(record, now, { cause: "cancel", ...command }),
+    ...cancelRequestOf(record, now, command),
     stopTime: now,
     evidence: "NEVER_STARTED",
     mechanism: "NONE",
   };
-  const outcome = { kind: "error", status: cancelledStatus(cancel), digest: "" } as const;
   const receipt: ReceiptEvent[] = [
-    { time: now, kind: "REQUESTED", detail: command.reason, by: command.requestedBy },
+    askedEvent("REQUESTED", now, command, command.reason),
     { time: now, kind: "STOPPED", detail: "NEVER_STARTED", by: "" },
-    { time: now, kind: "ENDED", detail: "CANCELLED", by: "" },
   ];
-  const transition = accept(
-    { ...ended(record, now, "CANCELLED", outcome), cancel },
-    { visible: true, receipt },
-  );
-  return answer(transition, "PREVENTED_START", true);
+  const transition = settled({ ...record, lease: null, cancel }, now, { receipt });
+  return answer(transition, transition.record.state === "CANCELLED" ? "PREVENTED_START" : "STOPPING", true);
 }
 
 function cancelRunning(record: OperationRecord, command: CancelCommand, now: Instant): Transition {
-  const cancel = cancelRequestOf(record, now, { cause: "cancel", ...command });
-  const receipt: ReceiptEvent[] = [
-    { time: now, kind: "REQUESTED", detail: command.reason, by: command.requestedBy },
-  ];
+  const cancel = cancelRequestOf(record, now, command);
+  const receipt = [askedEvent("REQUESTED", now, command, command.reason)];
   const transition = accept(
     { ...record, ...touched(record, now), state: "CANCELLING", cancel },
     { visible: true, receipt },
@@ -113,23 +86,24 @@ function cancelHeld(record: OperationRecord, command: CancelCommand, now: Instan
   return cancelRunning({ ...record, lease: record.held, held: null }, command, now);
 }
 
-/** A later cancel can only shorten what is left (G3, G4); it never restarts the grace. */
+/** A later cancel can only escalate: shorten what is left, or use force (G3, G4). It never restarts the grace. */
 function cancelAgain(record: OperationRecord, command: CancelCommand, now: Instant): Transition {
   const { cancel } = record;
-  if (cancel === null || command.graceMs === null) return nothingToDo(record, "ALREADY_STOPPING");
-  const wanted = cancelRequestOf(record, now, { cause: "cancel", ...command });
-  if (wanted.graceEndTime >= cancel.graceEndTime) return nothingToDo(record, "ALREADY_STOPPING");
-  const shortened = {
+  if (cancel === null) return nothingToDo(record, "ALREADY_STOPPING");
+  const wanted = cancelRequestOf(record, now, command);
+  const isForced = command.force && !cancel.force;
+  const isShorter = command.graceMs !== null && wanted.graceEndTime < cancel.graceEndTime;
+  if (!isForced && !isShorter) return nothingToDo(record, "ALREADY_STOPPING");
+  const stricter = {
     ...cancel,
-    graceEndTime: wanted.graceEndTime,
+    force: cancel.force || command.force,
+    graceEndTime: Math.min(cancel.graceEndTime, wanted.graceEndTime),
     deadline: Math.min(cancel.deadline, wanted.deadline),
   };
-  const receipt: ReceiptEvent[] = [
-    { time: now, kind: "REPEATED", detail: `grace shortened: ${command.reason}`, by: command.requestedBy },
-  ];
+  const detail = `${isForced ? "force" : "grace shortened"}: ${command.reason}`;
   const transition = accept(
-    { ...record, ...touched(record, now), cancel: shortened },
-    { visible: true, receipt },
+    { ...record, ...touched(record, now), cancel: stricter },
+    { visible: true, receipt: [askedEvent("REPEATED", now, command, detail)] },
   );
   return answer(transition, "ALREADY_STOPPING", true);
 }
@@ -145,16 +119,20 @@ export function deleteOperation(
     return accept(hidden(record, now), { visible: true });
   if (record.policy.onDelete === "refuse") return refuse(record, "DELETE_REFUSED");
   const { key, requestedBy, origin } = command;
-  const cancel: CancelCommand = {
-    type: "cancel",
-    key,
-    requestedBy,
-    origin,
-    reason: "deleted",
-    graceMs: null,
-    includeDeleted: false,
-  };
-  const cancelled = cancelOperation(record, cancel, now);
+  const cancelled = cancelOperation(
+    record,
+    {
+      ...askedByRule("cancel", "deleted"),
+      cause: "cancel",
+      type: "cancel",
+      key,
+      requestedBy,
+      origin,
+      ifRevision: null,
+      includeDeleted: false,
+    },
+    now,
+  );
   // Not cancellable, or being cancelled already: hiding it is then the whole change, and has its own revision.
   if (cancelled.type === "refused" || cancelled.record === record) {
     return accept(hidden(record, now), { visible: true });

@@ -80,7 +80,7 @@ export function fence(
   return null;
 }
 
-/** Closes the running attempt. One whose time ran out is closed already: it is only waited for (`cancelHeld`). */
+/** Closes the running attempt. One that was taken away, or has stopped, is closed already. */
 export function closeAttempt(
   record: OperationRecord,
   now: Instant,
@@ -107,6 +107,7 @@ export function ended(
     outcome,
     doneTime: change.updateTime,
     lease: null,
+    cancel: record.cancel && { ...record.cancel, deferredBy: null },
   };
 }
 
@@ -141,17 +142,17 @@ export function requeuedHeld(record: OperationRecord, now: Instant): OperationRe
 
 /**
  * The attempt that was still held has ended, and there is no cancel whose receipt would want to know. The result, or
- * PENDING, stands; the backoff of the next attempt counts from here. Clients see none of it.
+ * PENDING, stands; the backoff of the next attempt counts from here.
  */
 export function heldFreed(record: OperationRecord, now: Instant): Transition {
   const startAfter =
     record.state === "PENDING" ? Math.min(record.startAfter, backoffEnd(record, now)) : record.startAfter;
-  const next = { ...record, held: null, startAfter };
+  const next = { ...record, ...touched(record, now), held: null, startAfter };
   return {
     type: "accepted",
     record: next,
     reply: { type: "late", record: next, changed: true },
-    effects: nothing,
+    effects: { visible: true },
   };
 }
 

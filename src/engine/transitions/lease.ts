@@ -31,19 +31,20 @@ import { confirmLate, endedAsStopped, endedUnconfirmed, isHeldBy } from "./stop.
 /**
  * Grants a lease on a pending operation that is due. The token grows with every grant, so that it fences (S9, S10).
  *
- * An older attempt that is still `held` then has not ended in the time of a whole attempt: beginning the next one gives
- * it up. It is not reserved: returned unbegun, nothing would be left to say that work may run.
+ * An older attempt that is still `held` then has not ended in the time of a whole attempt: the next one gives it up. Such a
+ * grant always begins the attempt, also where it was only to reserve: returned unbegun, nothing would be left to say that
+ * work may run. The worker's own `begin` then finds it begun, and changes nothing.
  */
 export function assign(record: OperationRecord, command: AssignCommand, now: Instant): Transition | Refusal {
   const due = record.state === "PENDING" && record.lease === null && record.startAfter <= now;
   const inTime = record.deadline === null || record.deadline > now;
-  const isFree = record.held === null || command.begin;
-  if (!due || !inTime || !isFree || !mayRunAgain(record)) return refuse(record, "NOT_RUNNABLE");
+  if (!due || !inTime || !mayRunAgain(record)) return refuse(record, "NOT_RUNNABLE");
   const token = record.leaseToken + 1;
   const lease: Lease = { session: command.session, token, begun: false, guarded: command.guarded };
   const reserved = { ...record, leaseToken: token, lease, held: null };
+  const begins = command.begin || record.held !== null;
   // Reserving is not visible: nothing of the operation that a client sees has changed.
-  return command.begin ? begun(reserved, lease, now) : accept(reserved, { visible: false });
+  return begins ? begun(reserved, lease, now) : accept(reserved, { visible: false });
 }
 
 function begun(record: OperationRecord, lease: Lease, now: Instant): Transition {

@@ -8,6 +8,7 @@ import type {
   Refusal,
 } from "../commands.ts";
 import { isDone, type OperationRecord, type ReceiptEvent } from "../operation.ts";
+import { type Told, withSteps } from "./cancel-steps.ts";
 import {
   accept,
   closeAttempt,
@@ -20,7 +21,7 @@ import {
   touched,
   unchanged,
 } from "./change.ts";
-import { confirmLate, endedAsStopped, isHeldBy } from "./stop.ts";
+import { confirmLate, endedAsStopped, isAwaitingChildren, isHeldBy, isRepeatedStop } from "./stop.ts";
 
 /** Progress counts as activity (stall timeout) even when it shows nothing new. */
 export function storeProgress(
@@ -73,45 +74,46 @@ export function complete(
     return confirmLate(record, now, { evidence: "HANDLER_STOPPED", mechanism: "NONE" });
   const refusal = fence(record, command);
   if (refusal) return refusal;
-  const receipt: ReceiptEvent[] = record.cancel
-    ? [
-        {
-          time: now,
-          kind: "ENDED",
-          detail: "SUCCEEDED: the work finished before it stopped",
-          by: command.session,
-        },
-      ]
-    : [];
-  return accept(ended(record, now, "SUCCEEDED", { kind: "response", digest: command.digest }), {
+  const told = withSteps(record, command, now);
+  return accept(ended(told.record, now, "SUCCEEDED", { kind: "response", digest: command.digest }), {
     visible: true,
     payloads: [{ kind: "response", payload: command.response }],
     attempts: closeAttempt(record, now, "SUCCEEDED", null),
-    receipt,
+    receipt: endedByItself(told, now, command.session, "SUCCEEDED: the work finished before it stopped"),
   });
+}
+
+/** With a cancel: the receipt's lines of an end that was not its doing. */
+function endedByItself(
+  { record, receipt }: Told,
+  now: Instant,
+  session: string,
+  detail: string,
+): readonly ReceiptEvent[] {
+  return record.cancel ? [...receipt, { time: now, kind: "ENDED", detail, by: session }] : [];
 }
 
 /** The handler failed, and has stopped. */
 export function fail(record: OperationRecord, command: FailCommand, now: Instant): Transition | Refusal {
   if (isRepeated(record, command)) return unchanged(record);
+  // It was taken as the stop that it was, and has no digest yet: the operation still waits for its children.
+  if (isAwaitingChildren(record) && isRepeatedStop(record, command)) return unchanged(record);
   if (isHeldBy(record, command)) return confirmLate(record, now, command);
   const refusal = fence(record, command);
   if (refusal) return refusal;
   // With a cancel set there is no other attempt (S8): a failure that would have been retried, or that the abort
   // caused, is the stop that was asked for.
+  const told = withSteps(record, command, now);
   if (record.state === "CANCELLING" && (command.abortCaused || command.retryable)) {
-    return endedAsStopped(record, now, command);
+    return endedAsStopped(told.record, now, { ...command, told: told.receipt });
   }
   if (command.retryable && mayRunAgain(record)) {
     const attempts = closeAttempt(record, now, "RETRIED", command.error);
     return accept(requeued(record, now, true), { visible: true, attempts });
   }
-  const receipt: ReceiptEvent[] = record.cancel
-    ? [{ time: now, kind: "ENDED", detail: "FAILED: the work failed before it stopped", by: command.session }]
-    : [];
-  return accept(ended(record, now, "FAILED", failure(command.error, command.digest)), {
+  return accept(ended(told.record, now, "FAILED", failure(command.error, command.digest)), {
     visible: true,
     attempts: closeAttempt(record, now, "FAILED", command.error),
-    receipt,
+    receipt: endedByItself(told, now, command.session, "FAILED: the work failed before it stopped"),
   });
 }

@@ -3,8 +3,10 @@ import type { Instant } from "../../base/clock.ts";
 import type { Refusal, StartCommand } from "../commands.ts";
 import type { OperationRecord, Payload, PayloadKind } from "../operation.ts";
 import { accept, refuse, type Transition } from "./change.ts";
+import { linkTo } from "./children.ts";
+import { watchDeadlineFrom } from "./watch.ts";
 
-/** Creates a pending operation. A name that exists is refused: names are never reused (S18). */
+/** Creates a pending operation. A name that exists is refused: names are never reused (S18). Its parent is not looked at here. */
 export function start(
   record: OperationRecord | null,
   command: StartCommand,
@@ -27,6 +29,14 @@ export function start(
       createdBy: command.createdBy,
       description: command.description,
       policy: command.policy,
+      priority: command.priority,
+      concurrencyKey: command.concurrencyKey,
+      supersedeKey: command.supersedeKey,
+      rerunOf: command.rerunOf,
+      watchDeadline: watchDeadlineFrom(now, command.policy),
+      parents: command.parentAttempt ? [linkTo(command.parentAttempt)] : [],
+      hasOwnCaller: command.parentAttempt === null,
+      children: null,
       startAfter: Math.max(now, command.startAfter),
       deadline: command.deadline,
       attempt: 0,

@@ -1,6 +1,5 @@
-// The end of a cancel: delivered, acknowledged, escalated, stopped with evidence, or not confirmed in time.
+// How a cancel comes to its end: delivered, deferred, acknowledged, escalated, stopped with evidence, or not confirmed in time.
 import type { Instant } from "../../base/clock.ts";
-import { StatusCode } from "../../base/status-code.ts";
 import type { CancelPhaseCommand, Refusal, StoppedCommand } from "../commands.ts";
 import type {
   AttemptRecord,
@@ -9,9 +8,9 @@ import type {
   Mechanism,
   OperationRecord,
   ReceiptEvent,
-  StatusValue,
 } from "../operation.ts";
 import { isDone } from "../operation.ts";
+import { withSteps } from "./cancel-steps.ts";
 import {
   accept,
   closeAttempt,
@@ -20,27 +19,11 @@ import {
   fence,
   heldFreed,
   refuse,
-  status,
   type Transition,
   touched,
   unchanged,
 } from "./change.ts";
-
-/** The message of a cancelled operation: who and why, since error.details stay empty on the google and yandex wires. */
-export function cancelledStatus(cancel: CancelRequest): StatusValue {
-  const by = cancel.requestedBy ? ` by ${cancel.requestedBy}` : "";
-  const why = cancel.reason ? `: ${cancel.reason}` : "";
-  return status(StatusCode.CANCELLED, `operation cancelled${by}${why}`);
-}
-
-export function deadlineStatus(): StatusValue {
-  return status(StatusCode.DEADLINE_EXCEEDED, "the operation's deadline passed before it was done");
-}
-
-function requestOf(record: OperationRecord): CancelRequest {
-  if (record.cancel === null) throw new TypeError("an operation that stops has a cancel");
-  return record.cancel;
-}
+import { requestOf, settled, stopStatus, unconfirmedStatus } from "./settle.ts";
 
 /** How the work is known to have stopped; `digest` is that of the report which said so, for its repetition (S12). */
 interface Stop {
@@ -48,24 +31,21 @@ interface Stop {
   mechanism: Mechanism;
   digest?: string;
   attemptOutcome?: AttemptRecord["outcome"];
+  /** What the receipt learns of the steps before. */
+  told?: readonly ReceiptEvent[];
 }
 
-/** CANCELLING -> CANCELLED on evidence; where a deadline was the cause, FAILED with DEADLINE_EXCEEDED. */
+/** The work of a CANCELLING operation stopped, with evidence: CANCELLED, or DEADLINE_EXCEEDED; after its children if it has any. */
 export function endedAsStopped(record: OperationRecord, now: Instant, stop: Stop): Transition {
-  const { evidence, mechanism, digest = "", attemptOutcome = "CANCELLED" } = stop;
+  const { evidence, mechanism, digest, attemptOutcome = "CANCELLED", told = [] } = stop;
   const request = requestOf(record);
   const cancel = { ...request, stopTime: now, evidence, mechanism };
-  const wasCancelled = request.cause === "cancel";
-  const state = wasCancelled ? "CANCELLED" : "FAILED";
-  const error = wasCancelled ? cancelledStatus(request) : deadlineStatus();
   const receipt: ReceiptEvent[] = [
+    ...told,
     { time: now, kind: "STOPPED", detail: `${evidence} by ${mechanism}`, by: record.lease?.session ?? "" },
-    { time: now, kind: "ENDED", detail: state, by: "" },
   ];
-  return accept(
-    { ...ended(record, now, state, { kind: "error", status: error, digest }), cancel },
-    { visible: true, receipt, attempts: closeAttempt(record, now, attemptOutcome, error) },
-  );
+  const attempts = closeAttempt(record, now, attemptOutcome, stopStatus(request));
+  return settled({ ...record, lease: null, cancel }, now, { receipt, attempts }, { digest: digest ?? "" });
 }
 
 /**
@@ -73,7 +53,7 @@ export function endedAsStopped(record: OperationRecord, now: Instant, stop: Stop
  * retries it by itself. The lease moves to `held`: slot and key stay taken until evidence comes.
  */
 export function endedUnconfirmed(record: OperationRecord, now: Instant, why: string): Transition {
-  const error = status(StatusCode.UNKNOWN, `STOP_UNCONFIRMED: ${why}; the work may still be running`);
+  const error = unconfirmedStatus(why);
   const receipt: ReceiptEvent[] = [
     { time: now, kind: "UNCONFIRMED", detail: why, by: record.lease?.session ?? "" },
     { time: now, kind: "ENDED", detail: "FAILED", by: "" },
@@ -86,26 +66,31 @@ export function endedUnconfirmed(record: OperationRecord, now: Instant, why: str
 
 /**
  * Evidence of an attempt that is held. After STOP_UNCONFIRMED the result stands (S1), the receipt learns it, slot and
- * key are free; after a timeout there is no receipt.
+ * key are free; after a timeout there is no receipt. The stop as a whole is confirmed once the children's are, too.
  */
-export function confirmLate(record: OperationRecord, now: Instant, stop: Stop): Transition {
+export function confirmLate(
+  record: OperationRecord,
+  now: Instant,
+  stop: Stop,
+  event?: ReceiptEvent,
+): Transition {
   if (record.cancel === null) return heldFreed(record, now);
   const { evidence, mechanism } = stop;
-  const cancel: CancelRequest = { ...requestOf(record), evidence, mechanism, stopConfirmedTime: now };
+  const { awaited = 0, unconfirmed = 0 } = record.children ?? {};
+  const stopConfirmedTime = awaited + unconfirmed === 0 ? now : null;
+  const cancel: CancelRequest = { ...record.cancel, evidence, mechanism, stopConfirmedTime };
   const next = { ...record, ...touched(record, now), held: null, cancel };
-  const receipt: ReceiptEvent[] = [
-    {
-      time: now,
-      kind: "CONFIRMED_LATER",
-      detail: `${evidence} by ${mechanism}`,
-      by: record.held?.session ?? "",
-    },
-  ];
+  const late: ReceiptEvent = {
+    time: now,
+    kind: "CONFIRMED_LATER",
+    detail: `${evidence} by ${mechanism}`,
+    by: record.held?.session ?? "",
+  };
   return {
     type: "accepted",
     record: next,
     reply: { type: "late", record: next, changed: true },
-    effects: { visible: true, receipt },
+    effects: { visible: true, receipt: [event ?? late] },
   };
 }
 
@@ -114,9 +99,18 @@ export function isHeldBy(record: OperationRecord, holder: { session: string; tok
   return record.held?.session === holder.session && record.held.token === holder.token;
 }
 
-/** The same evidence again, after a lost reply: OK, nothing changes (S12). Once deleted it is NOT_FOUND. */
-function isRepeatedStop(record: OperationRecord, { token, evidence }: StoppedCommand): boolean {
+/** Its own work has stopped, and it waits for its children. */
+export function isAwaitingChildren(record: OperationRecord): boolean {
+  return record.state === "CANCELLING" && record.lease === null;
+}
+
+/** The same evidence again, after a lost reply: OK, nothing changes (S12). Once deleted and done it is NOT_FOUND. */
+export function isRepeatedStop(
+  record: OperationRecord,
+  { token, evidence }: Pick<StoppedCommand, "token" | "evidence">,
+): boolean {
   const isKnown = record.leaseToken === token && record.cancel?.evidence === evidence;
+  if (isAwaitingChildren(record)) return isKnown;
   return isDone(record.state) && record.deleteTime === null && isKnown;
 }
 
@@ -131,16 +125,11 @@ export function stopped(
   const refusal = fence(record, command);
   if (refusal) return refusal;
   if (record.state !== "CANCELLING") return refuse(record, "NOT_CANCELLING");
-  return endedAsStopped(record, now, command);
+  const told = withSteps(record, command, now);
+  return endedAsStopped(told.record, now, { ...command, told: told.receipt });
 }
 
-const phaseFields = {
-  DELIVERED: "deliverTime",
-  ACKNOWLEDGED: "acknowledgeTime",
-  ESCALATED: "escalateTime",
-} as const;
-
-/** How far the worker has come; each phase is noted once. */
+/** How far the worker has come. */
 export function cancelPhase(
   record: OperationRecord,
   command: CancelPhaseCommand,
@@ -149,12 +138,8 @@ export function cancelPhase(
   const refusal = fence(record, command);
   if (refusal) return refusal;
   if (record.state !== "CANCELLING") return refuse(record, "NOT_CANCELLING");
-  const request = requestOf(record);
-  const field = phaseFields[command.phase];
-  if (request[field] !== null) return unchanged(record);
-  const receipt: ReceiptEvent[] = [
-    { time: now, kind: command.phase, detail: command.detail, by: command.session },
-  ];
-  const cancel = { ...request, [field]: now };
-  return accept({ ...record, ...touched(record, now), cancel }, { visible: true, receipt });
+  const told = withSteps(record, { ...command, steps: [...(command.steps ?? []), command] }, now);
+  if (told.record === record) return unchanged(record);
+  const { cancel } = told.record;
+  return accept({ ...record, ...touched(record, now), cancel }, { visible: true, receipt: told.receipt });
 }

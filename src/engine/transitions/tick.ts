@@ -1,8 +1,10 @@
-// What time alone does: overall deadline, attempt timeout, stall timeout, cancel deadline.
+// What time alone does: overall deadline, watch deadline, attempt timeout, stall timeout, cancel deadline.
 import type { Instant } from "../../base/clock.ts";
 import { StatusCode } from "../../base/status-code.ts";
-import { nextTimer, type OperationRecord, type ReceiptEvent } from "../operation.ts";
-import { cancelRequestOf } from "./cancel.ts";
+import type { CancelCommand } from "../commands.ts";
+import { nextTimer, type OperationRecord } from "../operation.ts";
+import { cancelOperation } from "./cancel.ts";
+import { askedByRule, askedEvent, cancelRequestOf } from "./cancel-request.ts";
 import {
   accept,
   closeAttempt,
@@ -15,36 +17,56 @@ import {
   touched,
   unchanged,
 } from "./change.ts";
-import { deadlineStatus, endedUnconfirmed } from "./stop.ts";
+import { deadlineStatus } from "./settle.ts";
+import { endedUnconfirmed, isAwaitingChildren } from "./stop.ts";
 
 /** Applies the timer that is due, if one is. */
 export function tick(record: OperationRecord, now: Instant): Transition {
   const timer = nextTimer(record);
   if (timer === null || timer > now) return unchanged(record);
-  if (record.state === "CANCELLING") {
-    return endedUnconfirmed(record, now, "the cancel deadline passed without evidence that the work stopped");
-  }
+  if (record.state === "CANCELLING") return cancelDeadline(record, now);
   const overdue = record.deadline !== null && record.deadline <= now;
-  if (record.state === "PENDING") {
+  if (record.state === "PENDING" && overdue) {
     return accept(ended(record, now, "FAILED", failure(deadlineStatus())), { visible: true });
   }
-  return overdue ? stopAtDeadline(record, now) : timeOut(record, now);
+  if (overdue) return stopAtDeadline(record, now);
+  const unwatched = record.watchDeadline !== null && record.watchDeadline <= now;
+  return unwatched ? stopUnwatched(record, now) : timeOut(record, now);
+}
+
+function cancelDeadline(record: OperationRecord, now: Instant): Transition {
+  const why = isAwaitingChildren(record)
+    ? `${record.children?.awaited} of its children had not ended by the cancel deadline`
+    : "the cancel deadline passed without evidence that the work stopped";
+  return endedUnconfirmed(record, now, why);
 }
 
 /** The overall deadline acts like a cancel: the work is told to stop, and evidence is awaited. */
 function stopAtDeadline(record: OperationRecord, now: Instant): Transition {
-  const cancel = cancelRequestOf(record, now, {
-    cause: "deadline",
-    requestedBy: "",
-    reason: "deadline",
-    origin: "deadline",
-    graceMs: null,
-  });
-  const receipt: ReceiptEvent[] = [{ time: now, kind: "REQUESTED", detail: "deadline", by: "" }];
+  const ask = askedByRule("deadline", "deadline");
+  const cancel = cancelRequestOf(record, now, ask);
+  const receipt = [askedEvent("REQUESTED", now, ask, ask.reason)];
   return accept(
     { ...record, ...touched(record, now), state: "CANCELLING", cancel },
     { visible: true, receipt },
   );
+}
+
+/** Nobody has watched for as long as the policy says: cancelled, as if a caller had asked. */
+function stopUnwatched(record: OperationRecord, now: Instant): Transition {
+  const ask = askedByRule("unwatched", `nobody watched for ${record.policy.unwatchedMs} ms`);
+  const { service, tenant, name } = record;
+  const command: CancelCommand = {
+    ...ask,
+    cause: "unwatched",
+    type: "cancel",
+    key: { service, tenant, name },
+    ifRevision: null,
+    includeDeleted: true,
+  };
+  const cancelled = cancelOperation(record, command, now);
+  // A rule is refused nothing: neither "deleted" nor "not cancellable" holds it back.
+  return cancelled.type === "refused" ? unchanged(record) : accept(cancelled.record, cancelled.effects);
 }
 
 /**

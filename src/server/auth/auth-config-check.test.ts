@@ -56,6 +56,26 @@ const wrong: [settings: Partial<AuthConfig>, message: RegExp][] = [
     { staticTokens: [{ ...staticToken, sha256: "my-token" }] },
     /^auth\.staticTokens\[0\]\.sha256: is no hash; expected what belay token --hash prints$/,
   ],
+  [
+    { staticTokens: [{ ...staticToken, worker: { types: [] } }] },
+    /^auth\.staticTokens\[0\]\.worker\.types: is empty; expected operation types, or \* for all$/,
+  ],
+  [
+    { staticTokens: [{ ...staticToken, worker: { types: ["a.b", "a b"] } }] },
+    /^auth\.staticTokens\[0\]\.worker\.types\[1\]: "a b" is no operation type;/,
+  ],
+  [
+    { staticTokens: [{ ...staticToken, scopes: ["x"], worker: { types: ["*"] } }] },
+    /^auth\.staticTokens\[0\]\.scopes: says nothing of a worker;/,
+  ],
+  [
+    { staticTokens: [{ ...staticToken, grants: ["operations"], worker: { types: ["*"] } }] },
+    /^auth\.staticTokens\[0\]\.grants: says nothing of a worker;/,
+  ],
+  [
+    { issuers: [issuerConfig({ keys, worker: { claim: "" } })] },
+    /^auth\.issuers\[0\]\.worker\.claim: "" is refused;/,
+  ],
   [{ staticTokens: [staticToken, staticToken] }, /^auth\.staticTokens\[1\]\.sha256: comes twice;/],
   [
     { staticTokens: [{ ...staticToken, principal: "a\nb" }] },

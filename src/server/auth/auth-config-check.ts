@@ -12,8 +12,10 @@ import {
   type NamedKeyConfig,
   SCOPE_PATTERN,
   SHA256_PATTERN,
+  type StaticTokenConfig,
   signingAlgorithms,
   TENANT_PATTERN,
+  WORKER_TYPE_PATTERN,
 } from "./auth-config.ts";
 
 /** Issuers of our own: IAM_ISSUER and DEVELOPMENT_ISSUER. */
@@ -45,6 +47,7 @@ export function checkAuthConfig(config: AuthConfig): void {
     checkName(token.principal, `${at}.principal`);
     checkScopes(token.scopes, at);
     checkBelonging(token, at);
+    checkWorker(token, at);
   }
   if (config.iam) checkIam(config.iam);
   const hasAny = config.issuers.length + config.serviceAccounts.length + config.staticTokens.length > 0;
@@ -62,6 +65,23 @@ function checkIssuer(issuer: IssuerConfig, at: string): void {
   checkName(issuer.principalClaim, `${at}.principalClaim`);
   checkKeySource(issuer.keys, `${at}.keys`);
   checkBelonging(issuer, at);
+  if (issuer.worker) checkName(issuer.worker.claim, `${at}.worker.claim`);
+}
+
+/** What a worker's token may is said by its types alone. */
+function checkWorker({ worker, scopes, grants }: StaticTokenConfig, at: string): void {
+  if (!worker) return;
+  if (worker.types.length === 0) fail(`${at}.worker.types`, "is empty", "operation types, or * for all");
+  for (const [index, type] of worker.types.entries()) {
+    if (WORKER_TYPE_PATTERN.test(type)) continue;
+    fail(
+      `${at}.worker.types[${index}]`,
+      `${JSON.stringify(type)} is no operation type`,
+      "word.word, word.* for all below it, or *",
+    );
+  }
+  if (scopes !== null) fail(`${at}.scopes`, "says nothing of a worker", "no scopes beside worker");
+  if (grants !== null) fail(`${at}.grants`, "says nothing of a worker", "no grants beside worker");
 }
 
 /** Both kinds are told apart by the `iss` of a token, so no two have the same. */

@@ -59,6 +59,9 @@ export const GRANT_PATTERN: RegExp =
 /** A scope: visible characters without quotes and backslashes (RFC 6749, section 3.3). */
 export const SCOPE_PATTERN: RegExp = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
+/** Types that a worker may run: one, `word.*` for all below a word, `*` for all. */
+export const WORKER_TYPE_PATTERN: RegExp = /^(?:\*|[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)*(?:\.\*)?)$/;
+
 /** A token: what an authorization header can carry (RFC 6750, section 2.1, and the colons of API keys). */
 export const TOKEN_PATTERN: RegExp = /^[A-Za-z0-9\-._~+/:]+=*$/;
 
@@ -94,6 +97,8 @@ export interface IssuerConfig {
   readonly tenant: string | ClaimSource;
   /** The same for all (null: every parent), or told by a claim; a token without the claim has none. */
   readonly grants: readonly string[] | ClaimSource | null;
+  /** The claim that makes a token a worker's: the types that it may run. Absent or null: none of its tokens is. */
+  readonly worker?: ClaimSource | null;
 }
 
 /** A public key with its id. */
@@ -126,6 +131,8 @@ export interface StaticTokenConfig {
   /** null: not limited to scopes. */
   readonly scopes: readonly string[] | null;
   readonly grants: readonly string[] | null;
+  /** It is a worker's: it opens belay.v1.Workers for these types, and nothing else. Absent or null: a caller's. */
+  readonly worker?: { readonly types: readonly string[] } | null;
 }
 
 /** A Yandex OAuth token that may be exchanged for an IAM token. */

@@ -108,6 +108,21 @@ test("a token without a scope claim has no scopes, and one audience of several i
   assert.deepEqual((principal as { scopes: unknown }).scopes, []);
 });
 
+test("a token with the claim of workers is a worker's, for the types that it names; one without it is a caller's", async () => {
+  const keys = { publicKeyFile: fileWith(t, es.pem), kid: null };
+  const own = create({ issuers: [issuerConfig({ keys, worker: { claim: "types" } })] });
+  const typesOf = async (claims: TestClaims): Promise<unknown> => {
+    const principal = await own.authenticateHeader([`Bearer ${await signed(claims)}`], "google");
+    return principal.workerTypes;
+  };
+  assert.deepEqual(await typesOf({ types: "ocr.read a.*" }), ["ocr.read", "a.*"]);
+  assert.deepEqual(await typesOf({ types: ["*"] }), ["*"]);
+  assert.equal(await typesOf({}), undefined);
+  for (const types of [[], "", "A B", [1], 7]) {
+    assert.equal(await refusalOf(() => typesOf({ types })), invalid("its types claim is malformed"));
+  }
+});
+
 test("a service account's own token is that account, with the scopes that it claims", async () => {
   const claims = { iss: EMAIL, sub: EMAIL, scope: "a b", iat: NOW_SECONDS, exp: NOW_SECONDS + 3600 };
   const expected = {

@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import { type Clock, type Instant, MICROS_PER_SECOND, monotonicMs } from "../../base/clock.ts";
 import { makeId } from "../../base/ids.ts";
+import { createPrivateFile, readPrivateFile } from "../../base/private-files.ts";
 import type { Principal } from "../../services/method.ts";
 import { type KeyLookup, type UnverifiedToken, verifySignature } from "./json-web-token.ts";
 import { localKeys } from "./local-keys.ts";
-import { createPrivateFile, readPrivateFile } from "./private-files.ts";
 import {
   makeSigningKey,
   type SigningKey,

@@ -2,10 +2,10 @@
 // in the data folder; the first is made when the first token is.
 import type { CompactJWSHeaderParameters } from "jose";
 import { type Clock, MICROS_PER_SECOND } from "../../base/clock.ts";
+import { readPrivateFile, replacePrivateFile } from "../../base/private-files.ts";
 import { authLimits } from "./auth-config.ts";
 import type { KeyLookup } from "./json-web-token.ts";
 import { localKeys } from "./local-keys.ts";
-import { readPrivateFile, replacePrivateFile } from "./private-files.ts";
 import { makeSigningKey, type SigningKey, signingKeyFromJson, signingKeyToJson } from "./signing-key.ts";
 
 /** A key signs for 30 days. */

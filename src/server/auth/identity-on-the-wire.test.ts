@@ -6,6 +6,7 @@ import { request as httpRequest } from "node:http";
 import { after, before, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Measurements } from "../../base/measurements.ts";
 import { RpcError } from "../../base/rpc-error.ts";
 import {
   type GetOperationRequest,
@@ -23,9 +24,11 @@ import { bindMethods } from "../bound-method.ts";
 import { defaultLimits } from "../config.ts";
 import { createGuard } from "../guard.ts";
 import { createAuthenticate } from "../interceptors/authenticate.ts";
-import { authorize } from "../interceptors/authorize.ts";
+import { createAuthorize } from "../interceptors/authorize.ts";
 import { createLog } from "../interceptors/log.ts";
-import { measure } from "../interceptors/measure.ts";
+import { createMeasure } from "../interceptors/measure.ts";
+import { MetricsPage } from "../metrics/metrics-page.ts";
+import { OpenStreams } from "../open-streams.ts";
 import { Pipeline } from "../pipeline.ts";
 import { ServerPort } from "../server-port.ts";
 import { ServiceRouter } from "../service-router.ts";
@@ -83,6 +86,7 @@ function findsNothing(
   };
 }
 
+const measurements = new Measurements();
 const port = new ServerPort(
   { host: "127.0.0.1", port: 0, connectionsMax: 100, peekTimeoutMs: 5000 },
   {
@@ -99,22 +103,24 @@ const port = new ServerPort(
               ] as unknown as ServiceMethod[],
             },
           ]),
+          streams: [],
         },
         {
           declaration: yandexService,
           methods: bindMethods(yandexService, [createIamTokenService(identity.iamTokens)]),
+          streams: [],
         },
       ],
     }),
-    streams: [],
     hasIdentity: true,
-    admit: () => undefined,
+    metrics: new MetricsPage({ measurements, identity, methods: [] }),
+    openStreams: new OpenStreams(),
     health: new HealthService([]),
     pipeline: new Pipeline([
-      measure,
+      createMeasure(measurements),
       createLog(log.logger),
       createAuthenticate(identity.authenticate),
-      authorize,
+      createAuthorize({ hasIdentity: true }),
     ]),
     guard: createGuard({ allowedHosts: [], requireLoopback: false }),
     limits: defaultLimits,

@@ -9,6 +9,7 @@ import {
   nameOfClaims,
   scopesOfClaims,
   tenantOfClaims,
+  workerOfClaims,
 } from "./token-claims.ts";
 import type { TokenVerifier, VerifiedToken } from "./verified-token.ts";
 
@@ -25,6 +26,7 @@ export function issuerTokens(config: IssuerConfig, keys: KeyLookup, clock: Clock
           tenant: tenantOfClaims(claims, config.tenant),
           scopes: scopesOfClaims(claims),
           grants: grantsOfClaims(claims, config.grants),
+          ...workerOfClaims(claims, config.worker ?? null),
         },
         expiresAt,
         revocableId: null,

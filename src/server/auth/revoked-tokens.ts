@@ -2,8 +2,8 @@
 // Revoke is answered. One line a token: its id and its end, in seconds. Ended ones are dropped.
 import { type FileHandle, open } from "node:fs/promises";
 import { type Clock, type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
+import { readPrivateFile, replacePrivateFile } from "../../base/private-files.ts";
 import { RpcError } from "../../base/rpc-error.ts";
-import { readPrivateFile, replacePrivateFile } from "./private-files.ts";
 
 const ENTRIES_MAX = 100_000;
 

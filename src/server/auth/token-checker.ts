@@ -29,9 +29,9 @@ export class TokenChecker {
   constructor(options: TokenCheckerOptions) {
     this.#options = options;
     this.#staticTokens = new HashedTokens(
-      options.staticTokens.map(({ sha256, principal: id, tenant, scopes, grants }) => ({
+      options.staticTokens.map(({ sha256, principal: id, tenant, scopes, grants, worker }) => ({
         sha256,
-        caller: { id, tenant, scopes, grants },
+        caller: { id, tenant, scopes, grants, ...(worker && { workerTypes: worker.types }) },
       })),
     );
   }

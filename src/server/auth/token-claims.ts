@@ -1,7 +1,13 @@
 // What the claims of a verified token say, and whether it holds. Pure: the instant is given.
 import { type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
-import { authLimits, type ClaimSource, GRANT_PATTERN, TENANT_PATTERN } from "./auth-config.ts";
+import {
+  authLimits,
+  type ClaimSource,
+  GRANT_PATTERN,
+  TENANT_PATTERN,
+  WORKER_TYPE_PATTERN,
+} from "./auth-config.ts";
 import { refusedToken } from "./authorization-header.ts";
 import type { Claims } from "./json-web-token.ts";
 
@@ -100,6 +106,19 @@ export function grantsOfClaims(
     throw refusedToken(`its ${grants.claim} claim is malformed`);
   }
   return values;
+}
+
+/** What makes a token a worker's: a claim with the types that it may run. Without the claim it is a caller's. */
+export function workerOfClaims(
+  claims: Claims,
+  worker: ClaimSource | null,
+): { workerTypes?: readonly string[] } {
+  if (worker === null || claims[worker.claim] === undefined) return {};
+  const types = wordsOf(claims[worker.claim]);
+  if (!types?.length || !types.every((type) => WORKER_TYPE_PATTERN.test(type))) {
+    throw refusedToken(`its ${worker.claim} claim is malformed`);
+  }
+  return { workerTypes: types };
 }
 
 function wordsOf(value: unknown): readonly string[] | undefined {

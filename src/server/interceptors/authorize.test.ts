@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RpcError } from "../../base/rpc-error.ts";
 import { defineService } from "../../services/define-service.ts";
-import { checkScopes } from "./authorize.ts";
+import type { ServerCall } from "../server-call.ts";
+import { checkScopes, createAuthorize } from "./authorize.ts";
 
 const declaration = defineService({
   id: "vault",
@@ -43,3 +44,29 @@ test("a missing scope is told with the method, the service and the scopes that w
   }
   assert.throws(() => checkScopes(["x"], method("get")), /one of https:\/\/x\/full, https:\/\/x\/read$/);
 });
+
+const caller = { id: "user:ada", tenant: "default", scopes: null, grants: null };
+const worker = { ...caller, workerTypes: ["ocr.read"] };
+for (const [hasIdentity, principal, kind, reason] of [
+  [true, caller, "work", "WORK_REFUSED"],
+  [true, { ...caller, workerTypes: null }, "work", "WORK_REFUSED"],
+  [true, worker, "work", undefined],
+  [true, worker, "get", "WORKER_CREDENTIAL"],
+  [true, worker, "cancel", "WORKER_CREDENTIAL"],
+  [true, caller, "get", undefined],
+  [false, caller, "work", undefined],
+  [false, caller, "get", undefined],
+] as const) {
+  const who = "workerTypes" in principal && principal.workerTypes ? "a worker" : "a caller";
+  test(`${who} ${hasIdentity ? "with" : "without"} identity and kind ${kind}: ${reason ?? "may"}`, () => {
+    const call = { principal, method: { ...method("get"), kind, service: {} } } as unknown as ServerCall;
+    const authorize = createAuthorize({ hasIdentity });
+    let refusal: unknown;
+    try {
+      authorize.before?.(call);
+    } catch (error) {
+      refusal = error instanceof RpcError ? error.reason : error;
+    }
+    assert.equal(refusal, reason);
+  });
+}

@@ -1,7 +1,8 @@
-// Asks for the scopes of the method's kind. Grants are about names, so the service methods check those (services/access.ts).
+// Asks for the scopes of the method's kind, and keeps workers and callers apart. Grants are about names, so the service
+// methods check those (services/access.ts).
 import { RpcError } from "../../base/rpc-error.ts";
 import { scopesOf } from "../../services/service-declaration.ts";
-import type { BoundMethod } from "../bound-method.ts";
+import type { BoundCallable } from "../bound-method.ts";
 import type { ServerCall } from "../server-call.ts";
 import type { Interceptor } from "./interceptor.ts";
 
@@ -11,7 +12,7 @@ import type { Interceptor } from "./interceptor.ts";
  */
 export function checkScopes(
   scopes: readonly string[] | null,
-  method: Pick<BoundMethod, "declaration" | "kind" | "fullName">,
+  method: Pick<BoundCallable, "declaration" | "kind" | "fullName">,
 ): void {
   if (scopes === null) return;
   const wanted = scopesOf(method.declaration, method.kind);
@@ -23,10 +24,24 @@ export function checkScopes(
   });
 }
 
-/** Runs after authenticate, and before anything of the request is decoded: 403 comes before 400 and 404. */
-export const authorize: Interceptor = {
-  before(call: ServerCall): undefined {
-    const { method } = call;
-    if (!method.service.isPublic) checkScopes(call.principal.scopes, method);
-  },
-};
+/**
+ * Runs after authenticate, and before anything of the request is decoded: 403 comes before 400 and 404. With configured
+ * identity only a worker's credential opens a session (WORK_REFUSED), and it opens nothing else (WORKER_CREDENTIAL);
+ * without it everybody on this machine may do both.
+ */
+export function createAuthorize({ hasIdentity }: { hasIdentity: boolean }): Interceptor {
+  return {
+    before({ method, principal }: ServerCall): undefined {
+      if (method.service.isPublic) return;
+      const isWorker = (principal.workerTypes ?? null) !== null;
+      if (method.kind === "work") {
+        if (hasIdentity && !isWorker) {
+          throw new RpcError("WORK_REFUSED", { problem: "its credential is not one of a worker" });
+        }
+        return;
+      }
+      if (isWorker) throw new RpcError("WORKER_CREDENTIAL", { method: method.fullName });
+      checkScopes(principal.scopes, method);
+    },
+  };
+}

@@ -8,7 +8,7 @@ export const daiService: ServiceDeclaration = defineService({
   hosts: ["dai.googleapis.com", "dai.localhost"],
   idPrefix: "dai",
   restMethods: ["get", "list", "cancel", "delete"],
-  types: ["dai.ingest"],
+  types: ["dai.ingest", "dai.campaign"],
   title: "Video Creative Ingest API",
   documentationLink: "https://developers.google.com/video-creative-ingest",
   discoveryVersion: "v1",

@@ -62,6 +62,25 @@ test("a deadline is no requested cancellation, and success is 100 percent", () =
   });
 });
 
+for (const cause of ["cancel", "parent", "superseded", "unwatched"] as const) {
+  test(`a cancel by ${cause} is a requested cancellation`, () => {
+    const cancel = { cause } as OperationRecord["cancel"];
+    const shown = shownJson(stored({ state: "CANCELLING", cancel })) as JsonObject;
+    assert.equal(shown["requestedCancellation"], true);
+  });
+}
+
+const unseen: readonly [what: string, changes: Partial<OperationRecord>][] = [
+  ["a renewed watch deadline", { watchDeadline: 1_900_000_000_000_000 }],
+  ["a reservation", { leaseToken: 8, lease: { session: "ses2", token: 8, begun: false, guarded: true } }],
+];
+
+for (const [what, changes] of unseen) {
+  test(`${what} changes no byte`, () => {
+    assert.deepEqual(projectMetadata(stored(changes), shop), projectMetadata(stored({}), shop));
+  });
+}
+
 test("what was stored at the start stays beside it", () => {
   const metadata = orderPayload({ orderId: "o1", options: { gift: true }, createOrderDetails: {} });
   assert.deepEqual(shownJson(stored({}, metadata)), {

@@ -32,7 +32,7 @@ const RECURSION_MAX = 256;
  * | `end_time`, `finished_at` | the end |
  * | `progress_percent`, `progress_percentage`, `progress` (numbers) | the handler's progress, 0-100; 100 after success |
  * | `status_message`, `status_detail` | the handler's progress message |
- * | `requested_cancellation`, `cancel_requested` | whether a cancel was committed |
+ * | `requested_cancellation`, `cancel_requested` | whether a cancel was committed, by a caller or by a rule |
  * | `state` (an enum) | the state, if the enum has a value of its name |
  *
  * Not cached: it is as good as the object that it is made from, so the caller keeps it with that.
@@ -103,12 +103,17 @@ function fillerOf(field: DescField, desc: DescMessage): Filler | null {
       return scalarFiller(field, ScalarType.STRING, (record) => record.progress?.message ?? "");
     case "requested_cancellation":
     case "cancel_requested":
-      return scalarFiller(field, ScalarType.BOOL, (record) => record.cancel?.cause === "cancel");
+      return scalarFiller(field, ScalarType.BOOL, isCancelRequested);
     case "state":
       return field.fieldKind === "enum" ? stateFiller(field, field.enum) : null;
     default:
       return null;
   }
+}
+
+/** A caller asked, or a rule did (parent, superseded, unwatched); a deadline is nobody's request, and no cancellation. */
+function isCancelRequested({ cancel }: OperationRecord): boolean {
+  return cancel !== null && cancel.cause !== "deadline";
 }
 
 /** protobuf-es messages are plain objects with a property for each field. */

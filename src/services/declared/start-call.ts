@@ -80,6 +80,7 @@ export function startCallOf(
       requestDigest: requestId === "" ? "" : jsonDigest(json),
       method: fullName,
       deadline: null,
+      traceparent: context.header("traceparent"),
       ...(mayCancel ? {} : { cancellable: false }),
     };
   };

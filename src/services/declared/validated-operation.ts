@@ -17,6 +17,9 @@ const policy: OperationPolicy = {
   stallTimeoutMs: 0,
   retentionMs: 0,
   onDelete: "keep",
+  typeLimit: 0,
+  keyLimit: 0,
+  unwatchedMs: 0,
 };
 
 /** The operation that stands for a valid request: without a name or an id. */
@@ -40,6 +43,14 @@ export function validatedOperation(
       createdBy: request.createdBy,
       description: request.description,
       policy,
+      priority: 0,
+      concurrencyKey: "",
+      supersedeKey: "",
+      rerunOf: "",
+      watchDeadline: null,
+      parents: [],
+      hasOwnCaller: true,
+      children: null,
       startAfter: now,
       deadline: null,
       attempt: 0,

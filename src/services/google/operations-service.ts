@@ -20,6 +20,7 @@ import {
 import { operationKeyOf, reachableListParent } from "../access.ts";
 import { checkCancellable, checkTypeCancellable } from "../cancel-support.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
+import { onBehalfOfHeader } from "../on-behalf-of.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
 import { waitTimeoutMs } from "../wait-timeout.ts";
 import { millisecondsOf } from "../wire-time.ts";
@@ -139,6 +140,9 @@ function cancelOperation(
       const cancel = {
         key: operationKeyOf(name, "cancel", context),
         requestedBy: context.principal.id,
+        onBehalfOf: onBehalfOfHeader(context),
+        requestId: context.requestId,
+        traceparent: context.header("traceparent"),
         reason: "",
         origin: `google/${context.transport}`,
         graceMs: null,

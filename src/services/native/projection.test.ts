@@ -12,7 +12,8 @@ import { structPayload } from "../../protocol/struct.ts";
 import { baseTypeRegistry } from "../../protocol/type-registry.ts";
 import type { JsonObject } from "../../protocol/worker-connection.ts";
 import { storedOperation } from "../../testing/stored-operation.ts";
-import { projectOperation, projectReceipt } from "./projection.ts";
+import { projectOperation } from "./projection.ts";
+import { projectReceipt } from "./receipt-projection.ts";
 
 const T = 1_800_000_000_000_000;
 const lease = { session: "ses1", token: 7, begun: true, guarded: true };
@@ -20,12 +21,16 @@ const lease = { session: "ses1", token: 7, begun: true, guarded: true };
 const cancel: CancelRequest = {
   cause: "cancel",
   requestedBy: "user:ada",
+  onBehalfOf: "",
+  requestId: "req-1",
+  force: false,
   reason: "wrong file",
   origin: "native/rest",
   requestTime: T,
   graceEndTime: T + 10_000_000,
   deadline: T + 15_000_000,
   deliverTime: null,
+  deferredBy: null,
   acknowledgeTime: null,
   escalateTime: null,
   stopTime: null,
@@ -123,6 +128,9 @@ const phases: readonly [string, Partial<CancelRequest>, Partial<OperationRecord>
   ["DELIVERED", { deliverTime: T }, {}],
   ["ACKNOWLEDGED", { deliverTime: T, acknowledgeTime: T }, {}],
   ["ESCALATED", { deliverTime: T, escalateTime: T }, {}],
+  ["DEFERRED", { deliverTime: T, deferredBy: "commit" }, {}],
+  // Its own work has stopped; children have not.
+  ["CHILDREN", { stopTime: T, evidence: "HANDLER_STOPPED" }, { lease: null }],
   ["STOPPED", { stopTime: T, evidence: "HANDLER_STOPPED", mechanism: "SIGNAL" }, { state: "CANCELLED" }],
   ["UNCONFIRMED", { escalateTime: T }, { state: "FAILED", held: lease }],
   // The stop was confirmed after the operation had ended: nothing is held any more.
@@ -158,6 +166,7 @@ test("a receipt tells who, why, how it stopped, how that is known, and how long 
     name: "operations/a",
     type: "ocr.recognize",
     requestedBy: "user:ada",
+    requestId: "req-1",
     reason: "wrong file",
     origin: "native/rest",
     cause: "cancel",
@@ -173,4 +182,87 @@ test("a receipt tells who, why, how it stopped, how that is known, and how long 
     checkpoint: { pages: [1, 2] },
     events: [{ time: "2027-01-15T08:00:00Z", kind: "REQUESTED", detail: "wrong file", by: "user:ada" }],
   });
+});
+
+test("a family shows its links, with the policy of each", () => {
+  const parents = [{ service: "default", name: "operations/p", policy: "wait", detached: true }] as const;
+  const children = { started: 3, awaited: 1, unconfirmed: 0, stopMs: 0 };
+  const child = {
+    service: "default",
+    name: "operations/c",
+    type: "ocr.page",
+    state: "RUNNING",
+    policy: "cancel",
+    detached: false,
+  } as const;
+  const detail: OperationDetail = {
+    ...storedOperation({ parents, children }),
+    labels: {},
+    request: null,
+    checkpoint: null,
+    attempts: [],
+  };
+  const shown = messageToJson(
+    OperationSchema,
+    projectOperation(detail, baseTypeRegistry, [child]),
+    baseTypeRegistry,
+  ) as JsonObject;
+  assert.deepEqual(
+    [shown["parents"], shown["children"], shown["childCount"]],
+    [
+      [{ service: "default", name: "operations/p", policy: "WAIT", detached: true }],
+      [{ service: "default", name: "operations/c", type: "ocr.page", state: "RUNNING", policy: "CANCEL" }],
+      3,
+    ],
+  );
+});
+
+test("a delay is shown while it holds the operation back, a watch deadline while there is something to cancel", () => {
+  const later = storedOperation().record.createTime + 5_000_000;
+  const pending = json({ startAfter: later, watchDeadline: later });
+  assert.deepEqual(
+    [pending["notBefore"], pending["watchDeadline"]],
+    ["2027-01-15T08:00:05Z", "2027-01-15T08:00:05Z"],
+  );
+  assert.equal(json({ startAfter: storedOperation().record.createTime })["notBefore"], undefined);
+  const done = json({ state: "SUCCEEDED", startAfter: later, watchDeadline: later, doneTime: T });
+  assert.deepEqual([done["notBefore"], done["watchDeadline"]], [undefined, undefined]);
+});
+
+test("an attempt that was taken away and may still run is shown as held", () => {
+  assert.equal(json({ state: "PENDING", held: lease })["held"], true);
+});
+
+test("the parents are on a receipt only where one of them brought the cancel, the children only where they were told", () => {
+  const link = { service: "default", name: "operations/p", policy: "cancel", detached: false } as const;
+  const child = {
+    service: "default",
+    name: "operations/c",
+    type: "t",
+    state: "CANCELLED",
+    detached: false,
+  } as const;
+  const family = {
+    parents: [link],
+    children: [
+      { ...child, policy: "cancel" },
+      { ...child, policy: "abandon" },
+    ] as const,
+  };
+  const stored = (cause: CancelRequest["cause"]): StoredReceipt => ({
+    service: "default",
+    tenant: "default",
+    name: "operations/a",
+    type: "t",
+    cancel: { ...cancel, cause },
+    outcome: null,
+    doneTime: null,
+    attempt: 1,
+    session: "ses1",
+    checkpoint: null,
+    events: [],
+  });
+  const ofCancel = projectReceipt(stored("cancel"), baseTypeRegistry, family);
+  const ofParent = projectReceipt(stored("parent"), baseTypeRegistry, family);
+  assert.deepEqual([ofCancel.parents.length, ofParent.parents.length, ofCancel.children.length], [0, 1, 1]);
 });

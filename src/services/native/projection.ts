@@ -1,118 +1,72 @@
-// From what is stored to belay.v1: everything that is known of an operation, and the receipt of its cancel.
+// From what is stored to belay.v1.Operation: everything that is known of an operation, or what a list shows of it.
 import { create, type Registry } from "@bufbuild/protobuf";
-import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
-import type { Verdict as EngineVerdict } from "../../engine/commands.ts";
 import {
   type AttemptRecord,
-  type CancelRequest,
   isDone,
   type OperationDetail,
   type OperationRecord,
-  type OperationState,
-  type Payload,
-  type StatusValue,
-  type StoredReceipt,
 } from "../../engine/operation.ts";
-import { anyToJson } from "../../protocol/any.ts";
+import type { ChildSummary, ListedOperation } from "../../engine/store.ts";
 import {
   type Attempt,
   AttemptSchema,
-  type Cancellation,
-  Cancellation_Phase,
-  CancellationSchema,
   type Operation,
   OperationSchema,
   ProgressSchema,
-  type Receipt,
-  ReceiptEventSchema,
-  ReceiptSchema,
-  State,
-  Verdict,
 } from "../../protocol/gen/belay/v1/operations_pb.ts";
-import { type Status, StatusSchema } from "../../protocol/gen/google/rpc/status_pb.ts";
-import { STRUCT_TYPE_URL, structValue } from "../../protocol/struct.ts";
-import type { JsonObject } from "../../protocol/worker-connection.ts";
-import { durationBetween, optionalTimestampOf, timestampOf } from "../wire-time.ts";
-
-const verdicts: Record<EngineVerdict, Verdict> = {
-  PREVENTED_START: Verdict.PREVENTED_START,
-  STOPPING: Verdict.STOPPING,
-  ALREADY_STOPPING: Verdict.ALREADY_STOPPING,
-  TOO_LATE_SUCCEEDED: Verdict.TOO_LATE_SUCCEEDED,
-  TOO_LATE_FAILED: Verdict.TOO_LATE_FAILED,
-  ALREADY_CANCELLED: Verdict.ALREADY_CANCELLED,
-  REFUSED_NOT_CANCELLABLE: Verdict.REFUSED_NOT_CANCELLABLE,
-};
-
-const states: Record<OperationState, State> = {
-  PENDING: State.PENDING,
-  RUNNING: State.RUNNING,
-  CANCELLING: State.CANCELLING,
-  SUCCEEDED: State.SUCCEEDED,
-  FAILED: State.FAILED,
-  CANCELLED: State.CANCELLED,
-};
-
-/** The verdict's number on the wire. */
-export function projectVerdict(verdict: EngineVerdict): Verdict {
-  return verdicts[verdict];
-}
+import { optionalTimestampOf, timestampOf } from "../wire-time.ts";
+import { projectCancellation } from "./cancellation-projection.ts";
+import { projectChild, projectParent, projectState } from "./family-projection.ts";
+import { etagOf } from "./request-fields.ts";
+import { jsonOf, projectResult, projectStatus } from "./result-projection.ts";
 
 /** belay.v1.Operation of everything that is known. */
-export function projectOperation(detail: OperationDetail, registry: Registry): Operation {
-  const { record } = detail;
-  const operation = create(OperationSchema, {
-    name: record.name,
-    type: record.type,
-    state: states[record.state],
-    done: isDone(record.state),
-    attempt: record.attempt,
-    maxAttempts: record.policy.maxAttempts,
-    worker: (record.lease ?? (record.cancel && record.held))?.session ?? "",
-    createdBy: record.createdBy,
-    description: record.description,
-    labels: { ...detail.labels },
-    result: projectResult(detail),
-    // RFC 9110, 8.8.3: an entity tag is quoted.
-    etag: `"${record.revision}"`,
-    attempts: detail.attempts.map(projectAttempt),
-  });
-  setTimes(operation, record);
-  if (record.progress) operation.progress = create(ProgressSchema, record.progress);
-  if (record.cancel) operation.cancellation = projectCancellation(record.cancel, record);
+export function projectOperation(
+  detail: OperationDetail,
+  registry: Registry,
+  children: readonly ChildSummary[] = [],
+): Operation {
+  const operation = projectListed(detail);
+  operation.attempts = detail.attempts.map(projectAttempt);
+  operation.children = children.map(projectChild);
   if (detail.request) operation.payload = jsonOf(detail.request, registry);
   if (detail.checkpoint) operation.checkpoint = jsonOf(detail.checkpoint, registry);
   return operation;
 }
 
-/** belay.v1.Receipt of a stored receipt. */
-export function projectReceipt(stored: StoredReceipt, registry: Registry): Receipt {
-  const { cancel } = stored;
-  const receipt = create(ReceiptSchema, {
-    name: stored.name,
-    type: stored.type,
-    requestedBy: cancel.requestedBy,
-    reason: cancel.reason,
-    origin: cancel.origin,
-    cause: cancel.cause,
-    requestTime: timestampOf(cancel.requestTime),
-    cancelDeadline: timestampOf(cancel.deadline),
-    outcome: stored.outcome ?? "",
-    mechanism: cancel.mechanism ?? "",
-    evidence: cancel.evidence ?? "",
-    attempt: stored.attempt,
-    worker: stored.session,
-    events: stored.events.map((event) =>
-      create(ReceiptEventSchema, { ...event, time: timestampOf(event.time) }),
-    ),
+/** belay.v1.Operation as lists and watches show it: without payload, checkpoint, attempts and children. */
+export function projectListed(listed: ListedOperation): Operation {
+  const { record, labels } = listed;
+  const operation = create(OperationSchema, {
+    name: record.name,
+    type: record.type,
+    state: projectState(record.state),
+    done: isDone(record.state),
+    attempt: record.attempt,
+    maxAttempts: record.policy.maxAttempts,
+    worker: workerOf(record),
+    createdBy: record.createdBy,
+    description: record.description,
+    labels: { ...labels },
+    result: projectResult(listed),
+    etag: etagOf(record.revision),
+    priority: record.priority,
+    concurrencyKey: record.concurrencyKey,
+    supersedeKey: record.supersedeKey,
+    rerunOf: record.rerunOf,
+    parents: record.parents.map(projectParent),
+    childCount: record.children?.started ?? 0,
+    held: record.held !== null,
   });
-  const stopTime = optionalTimestampOf(cancel.stopTime);
-  const stopConfirmedTime = optionalTimestampOf(cancel.stopConfirmedTime);
-  if (stopTime) receipt.stopTime = stopTime;
-  if (stopConfirmedTime) receipt.stopConfirmedTime = stopConfirmedTime;
-  if (stored.doneTime !== null) receipt.latency = durationBetween(cancel.requestTime, stored.doneTime);
-  if (stored.checkpoint) receipt.checkpoint = jsonOf(stored.checkpoint, registry);
-  return receipt;
+  setTimes(operation, record);
+  if (record.progress) operation.progress = create(ProgressSchema, record.progress);
+  if (record.cancel) operation.cancellation = projectCancellation(record.cancel, record);
+  return operation;
+}
+
+/** The session that has it, or that had it when its cancel was not confirmed. */
+function workerOf({ lease, cancel, held }: OperationRecord): string {
+  return (lease ?? (cancel && held))?.session ?? "";
 }
 
 function setTimes(operation: Operation, record: OperationRecord): void {
@@ -122,17 +76,15 @@ function setTimes(operation: Operation, record: OperationRecord): void {
   const endTime = optionalTimestampOf(record.doneTime);
   const deadline = optionalTimestampOf(record.deadline);
   const deleteTime = optionalTimestampOf(record.deleteTime);
+  const watchDeadline = optionalTimestampOf(isDone(record.state) ? null : record.watchDeadline);
   if (startTime) operation.startTime = startTime;
   if (endTime) operation.endTime = endTime;
   if (deadline) operation.deadline = deadline;
   if (deleteTime) operation.deleteTime = deleteTime;
-}
-
-function projectResult({ record, response }: OperationDetail): Operation["result"] {
-  const { outcome } = record;
-  if (outcome === null) return { case: undefined };
-  if (outcome.kind === "error") return { case: "error", value: statusOf(outcome.status) };
-  return response ? { case: "response", value: anyOf(response) } : { case: undefined };
+  if (watchDeadline) operation.watchDeadline = watchDeadline;
+  // Set at the start of each operation: shown only where it is a delay.
+  const isDelayed = record.state === "PENDING" && record.startAfter > record.createTime;
+  if (isDelayed) operation.notBefore = timestampOf(record.startAfter);
 }
 
 function projectAttempt(record: AttemptRecord): Attempt {
@@ -143,55 +95,6 @@ function projectAttempt(record: AttemptRecord): Attempt {
     endTime: timestampOf(record.endTime),
     outcome: record.outcome,
   });
-  if (record.error) attempt.error = statusOf(record.error);
+  if (record.error) attempt.error = projectStatus(record.error);
   return attempt;
-}
-
-function projectCancellation(cancel: CancelRequest, record: OperationRecord): Cancellation {
-  const cancellation = create(CancellationSchema, {
-    phase: phaseOf(cancel, record),
-    cause: cancel.cause,
-    requestedBy: cancel.requestedBy,
-    reason: cancel.reason,
-    requestTime: timestampOf(cancel.requestTime),
-    cancelDeadline: timestampOf(cancel.deadline),
-    evidence: cancel.evidence ?? "",
-    mechanism: cancel.mechanism ?? "",
-  });
-  const deliverTime = optionalTimestampOf(cancel.deliverTime);
-  const acknowledgeTime = optionalTimestampOf(cancel.acknowledgeTime);
-  const stopTime = optionalTimestampOf(cancel.stopTime);
-  const stopConfirmedTime = optionalTimestampOf(cancel.stopConfirmedTime);
-  if (deliverTime) cancellation.deliverTime = deliverTime;
-  if (acknowledgeTime) cancellation.acknowledgeTime = acknowledgeTime;
-  if (stopTime) cancellation.stopTime = stopTime;
-  if (stopConfirmedTime) cancellation.stopConfirmedTime = stopConfirmedTime;
-  return cancellation;
-}
-
-/** How far the cancel has come: the last of its steps that has a time. */
-function phaseOf(cancel: CancelRequest, record: OperationRecord): Cancellation["phase"] {
-  if (cancel.stopTime !== null || cancel.stopConfirmedTime !== null) return Cancellation_Phase.STOPPED;
-  if (record.held !== null) return Cancellation_Phase.UNCONFIRMED;
-  if (cancel.escalateTime !== null) return Cancellation_Phase.ESCALATED;
-  if (cancel.acknowledgeTime !== null) return Cancellation_Phase.ACKNOWLEDGED;
-  if (cancel.deliverTime !== null) return Cancellation_Phase.DELIVERED;
-  return Cancellation_Phase.REQUESTED;
-}
-
-function statusOf(status: StatusValue): Status {
-  return create(StatusSchema, {
-    code: status.code,
-    message: status.message,
-    details: status.details.map(anyOf),
-  });
-}
-
-function anyOf(payload: Payload): Any {
-  return create(AnySchema, { typeUrl: payload.typeUrl, value: payload.bytes });
-}
-
-/** The JSON of a payload: a Struct's own object; a typed one as an Any, with its `@type`. */
-function jsonOf(payload: Payload, registry: Registry): JsonObject {
-  return payload.typeUrl === STRUCT_TYPE_URL ? structValue(payload) : anyToJson(payload, registry);
 }

@@ -13,6 +13,7 @@ import { readStartRequest, type StartRules } from "./start-request.ts";
 
 const NOW = 1_800_000_000_000_000;
 const SECOND = 1_000_000;
+const DAY = 86_400n;
 
 const context: CallContext = {
   requestId: "r",
@@ -70,6 +71,25 @@ const accepted: readonly [string, Init][] = [
   ["a deadline in a microsecond", { deadline: timestampOf(NOW + 1) }],
   ["a deadline in 3650 days", { deadline: timestampOf(NOW + 3650 * 86_400 * SECOND) }],
   ["a parent of three pairs", { parent: "projects/p/locations/l/things/t" }],
+  ["the lowest priority", { priority: -100 }],
+  ["the highest priority", { priority: 100 }],
+  ["a start delay of 365 days", { startDelay: { seconds: 365n * DAY } }],
+  ["keys of 256 characters", { concurrencyKey: letters(256), supersedeKey: letters(256) }],
+  ["a key limit of 10,000", { concurrencyKey: "k", keyLimit: 10_000 }],
+  ["an unwatched timeout of 1 s", { unwatchedTimeout: { seconds: 1n } }],
+  ["an unwatched timeout of 30 days", { unwatchedTimeout: { seconds: 30n * DAY } }],
+  ["100 attempts", { runPolicy: { maxAttempts: 100 } }],
+  [
+    "a backoff of 1 h up to 1 d",
+    { runPolicy: { backoff: { seconds: 3600n }, backoffMax: { seconds: DAY } } },
+  ],
+  ["no backoff and no stall timeout", { runPolicy: { backoff: {}, backoffMax: {}, stallTimeout: {} } }],
+  ["an attempt timeout of 100 ms", { runPolicy: { attemptTimeout: { nanos: 100_000_000 } } }],
+  [
+    "timeouts of 7 d",
+    { runPolicy: { attemptTimeout: { seconds: 7n * DAY }, stallTimeout: { seconds: 7n * DAY } } },
+  ],
+  ["a retention of 3650 d", { runPolicy: { retention: { seconds: 3650n * DAY } } }],
 ];
 
 for (const [what, init] of accepted) {
@@ -118,6 +138,63 @@ const refused: readonly [string, Init, string, string?][] = [
   ["a parent of one segment", { parent: "projects" }, "INVALID_FIELD", "parent"],
   ["a parent of four pairs", { parent: "a/b/c/d/e/f/g/h" }, "INVALID_FIELD", "parent"],
   ["a parent with a line feed", { parent: "projects/a\nb" }, "INVALID_FIELD", "parent"],
+  ["a priority of 101", { priority: 101 }, "INVALID_FIELD", "priority"],
+  ["a priority of -101", { priority: -101 }, "INVALID_FIELD", "priority"],
+  [
+    "a start delay after 365 days",
+    { startDelay: { seconds: 365n * DAY, nanos: 1_000_000 } },
+    "INVALID_FIELD",
+    "start_delay",
+  ],
+  ["a negative start delay", { startDelay: { nanos: -1 } }, "INVALID_FIELD", "start_delay"],
+  [
+    "a concurrency key of 257 characters",
+    { concurrencyKey: letters(257) },
+    "INVALID_FIELD",
+    "concurrency_key",
+  ],
+  ["a supersede key with a line feed", { supersedeKey: "a\nb" }, "INVALID_FIELD", "supersede_key"],
+  ["a key limit of 0", { concurrencyKey: "k", keyLimit: 0 }, "INVALID_FIELD", "key_limit"],
+  ["a key limit of 10,001", { concurrencyKey: "k", keyLimit: 10_001 }, "INVALID_FIELD", "key_limit"],
+  ["a key limit without a key", { keyLimit: 1 }, "INVALID_FIELD", "key_limit"],
+  [
+    "an unwatched timeout below 1 s",
+    { unwatchedTimeout: { nanos: 999_000_000 } },
+    "INVALID_FIELD",
+    "unwatched_timeout",
+  ],
+  ["no attempt", { runPolicy: { maxAttempts: 0 } }, "INVALID_FIELD", "run_policy.max_attempts"],
+  [
+    "a backoff above 1 h",
+    { runPolicy: { backoff: { seconds: 3601n } } },
+    "INVALID_FIELD",
+    "run_policy.backoff",
+  ],
+  [
+    "a longest backoff above 1 d",
+    { runPolicy: { backoffMax: { seconds: DAY + 1n } } },
+    "INVALID_FIELD",
+    "run_policy.backoff_max",
+  ],
+  [
+    "an attempt timeout below 100 ms",
+    { runPolicy: { attemptTimeout: {} } },
+    "INVALID_FIELD",
+    "run_policy.attempt_timeout",
+  ],
+  [
+    "a stall timeout above 7 d",
+    { runPolicy: { stallTimeout: { seconds: 7n * DAY + 1n } } },
+    "INVALID_FIELD",
+    "run_policy.stall_timeout",
+  ],
+  ["a retention below 1 s", { runPolicy: { retention: {} } }, "INVALID_FIELD", "run_policy.retention"],
+  [
+    "a deadline that comes before the start",
+    { deadline: timestampOf(NOW + 2 * SECOND), startDelay: { seconds: 2n } },
+    "INVALID_FIELD",
+    "deadline",
+  ],
 ];
 
 for (const [what, init, reason, field] of refused) {
@@ -197,6 +274,19 @@ const different: readonly Init[] = [
   { cancelPolicy: { cancellable: true } },
   { cancelPolicy: { cancellable: false } },
   { cancelPolicy: { grace: {} } },
+  { priority: 1 },
+  { startDelay: {} },
+  { startDelay: { seconds: 1n } },
+  { concurrencyKey: "k" },
+  { concurrencyKey: "k", keyLimit: 1 },
+  { supersedeKey: "k" },
+  { unwatchedTimeout: { seconds: 1n } },
+  { runPolicy: { maxAttempts: 2 } },
+  { runPolicy: { backoff: {} } },
+  { runPolicy: { backoffMax: {} } },
+  { runPolicy: { attemptTimeout: { seconds: 1n } } },
+  { runPolicy: { stallTimeout: {} } },
+  { runPolicy: { retention: { seconds: 1n } } },
 ];
 
 test("every field that a caller gives changes the digest", () => {
@@ -208,4 +298,51 @@ test("every field that a caller gives changes the digest", () => {
 
 test("without a request id no digest is made", () => {
   assert.equal(read({ payload: { a: 1 } }).requestDigest, "");
+});
+
+test("a request that says nothing new has the digest that it had before there was anything new to say", () => {
+  // Request ids live as long as their operations: a server that was brought up to date must know them again.
+  const request = read({ requestId: "r", payload: { a: 1 }, labels: { team: "a" }, runPolicy: {} });
+  assert.equal(request.requestDigest, "dERG_Nps3PL6CHsAPPeHquPS1c3HUFtUCRreuiFLmCk");
+});
+
+test("the server's own types are not started by type, and are not named among those that are", () => {
+  const open = { ...rules, isStartable: () => true, types: () => ["a.b", "belay.cancel-operations"] };
+  const request = create(StartOperationRequestSchema, { type: "belay.cancel-operations" });
+  assert.throws(() => readStartRequest(request, context, open), {
+    reason: "OPERATION_TYPE_UNKNOWN",
+    parameters: { type: "belay.cancel-operations", known: "a.b" },
+  });
+});
+
+test("the error names the value and the limit", () => {
+  assert.throws(() => read({ priority: 101 }), { message: "priority: is 101; it takes -100 to 100" });
+  const retention = { runPolicy: { retention: { seconds: 3651n * DAY } } };
+  assert.throws(() => read(retention), {
+    message: "run_policy.retention: is 315446400 s; at most 315360000 s are taken",
+  });
+});
+
+test("what is said of its run reaches the engine in milliseconds", () => {
+  const { startDelayMs, priority, concurrencyKey, keyLimit, supersedeKey, unwatchedMs, runPolicy } = read({
+    startDelay: { seconds: 2n },
+    priority: 7,
+    concurrencyKey: "c",
+    keyLimit: 3,
+    supersedeKey: "s",
+    unwatchedTimeout: { seconds: 60n },
+    runPolicy: { maxAttempts: 3, backoff: { nanos: 1_500_000 } },
+  });
+  assert.deepEqual(
+    { startDelayMs, priority, concurrencyKey, keyLimit, supersedeKey, unwatchedMs, runPolicy },
+    {
+      startDelayMs: 2000,
+      priority: 7,
+      concurrencyKey: "c",
+      keyLimit: 3,
+      supersedeKey: "s",
+      unwatchedMs: 60_000,
+      runPolicy: { maxAttempts: 3, backoffMs: 2 },
+    },
+  );
 });

@@ -1,8 +1,8 @@
 // StartOperationRequest at the door: every limit is checked here, before anything is stored. Answers the engine's request.
-import { type Clock, type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
+import { type Clock, type Instant, MICROS_PER_MS, MICROS_PER_SECOND } from "../../base/clock.ts";
+import { policyLimits, startLimits } from "../../base/policy-limits.ts";
 import { invalidField } from "../../base/rpc-error.ts";
 import { type StartRequest, unknownType } from "../../engine/engine.ts";
-import { jsonDigest } from "../../protocol/canonical-json.ts";
 import type { StartOperationRequest } from "../../protocol/gen/belay/v1/operations_pb.ts";
 import { jsonPayload } from "../../protocol/json-payload.ts";
 import { isOperationParent } from "../../protocol/operation-name.ts";
@@ -11,20 +11,23 @@ import { checkReach } from "../access.ts";
 import type { CallContext } from "../method.ts";
 import { fitsParents, parentForm } from "../parent-pattern.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
-import { instantOf, millisecondsOf } from "../wire-time.ts";
+import { instantOf } from "../wire-time.ts";
+import { isSystemType } from "./cancel-operations/system-type.ts";
+import { checkRequestId, checkText, readDuration, readGrace, readNumber } from "./request-fields.ts";
+import { readRunPolicy } from "./run-policy.ts";
+import { startDigest } from "./start-digest.ts";
 
-/** Request ids are unique per (service, tenant, method): both ways to start share this one. */
-const START_METHOD = "belay.v1.StartOperation";
+/** Request ids are unique per (service, tenant, method): every way to start by type shares this one. */
+export const START_METHOD = "belay.v1.StartOperation";
 
 const TYPE_LENGTH_MAX = 63;
 const DESCRIPTION_LENGTH_MAX = 256;
+const KEY_LENGTH_MAX = 256;
 const LABELS_MAX = 64;
 const LABEL_VALUE_LENGTH_MAX = 63;
-const GRACE_MAX_MS = 600_000;
 const DEADLINE_MAX_SECONDS = 3650 * 86_400;
 
 const TYPE = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/;
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 const LABEL_KEY = /^[a-z][a-z0-9_-]{0,62}$/;
 
 /** What a service lets its callers start. */
@@ -47,25 +50,20 @@ export function readStartRequest(
   context: CallContext,
   rules: StartRules,
 ): StartRequest {
-  const { type, description, labels, requestId, parent } = request;
+  const { type, description, labels, requestId, parent, concurrencyKey, supersedeKey } = request;
   const { declaration } = rules;
   checkReach(context, "start", parent);
   checkType(type);
-  if (requestId !== "" && !REQUEST_ID.test(requestId)) {
-    throw invalidField("request_id", "must be 1-128 visible ASCII characters");
-  }
+  checkRequestId(requestId);
   checkText("description", description, DESCRIPTION_LENGTH_MAX);
   checkLabels(labels);
-  if (!isOperationParent(parent)) {
-    throw invalidField("parent", "must be empty or 1-3 pairs collection/id of [a-zA-Z0-9._~-]{1,63}");
-  }
-  if (!fitsParents(parent, declaration.parents)) {
-    throw invalidField("parent", `must be of the form ${declaration.parents.map(parentForm).join(" or ")}`);
-  }
-  const payload = request.payload ?? {};
-  const grace = request.cancelPolicy?.grace;
-  const graceMs = grace === undefined ? undefined : readGrace(grace, "cancel_policy.grace");
-  if (!rules.isStartable(type)) throw unknownType(type, rules.types());
+  checkText("concurrency_key", concurrencyKey, KEY_LENGTH_MAX);
+  checkText("supersede_key", supersedeKey, KEY_LENGTH_MAX);
+  checkParent(parent, declaration);
+  const running = readRunning(request);
+  const deadline = readDeadline(request, rules.clock.now(), running.startDelayMs ?? 0);
+  const graceMs = request.cancelPolicy?.grace && readGrace(request.cancelPolicy.grace, "cancel_policy.grace");
+  checkStartable(type, rules);
   const mayCancel = declaration.cancellable && !declaration.uncancellableTypes.includes(type);
   const cancellable = mayCancel ? request.cancelPolicy?.cancellable : false;
   return {
@@ -78,33 +76,50 @@ export function readStartRequest(
     origin: `native/${context.transport}`,
     description,
     labels,
-    request: jsonPayload(payload as JsonObject, "payload"),
+    request: jsonPayload((request.payload ?? {}) as JsonObject, "payload"),
     metadata: null,
     requestId,
-    requestDigest: requestId === "" ? "" : digestOf(request, graceMs),
+    requestDigest: requestId === "" ? "" : startDigest(request, graceMs),
     method: START_METHOD,
-    deadline:
-      request.deadline === undefined ? null : readDeadline(instantOf(request.deadline), rules.clock.now()),
+    deadline,
+    traceparent: context.header("traceparent"),
+    priority: readNumber(request.priority, "priority", startLimits.priority),
+    concurrencyKey,
+    supersedeKey,
+    ...running,
     ...(cancellable === undefined ? {} : { cancellable }),
     ...(graceMs === undefined ? {} : { graceMs }),
   };
 }
 
-/** A grace period in milliseconds: 0-600 s. Throws INVALID_FIELD. */
-export function readGrace(grace: Parameters<typeof millisecondsOf>[0], field: string): number {
-  const graceMs = Math.ceil(millisecondsOf(grace, field));
-  if (graceMs > GRACE_MAX_MS) throw invalidField(field, `is ${graceMs / 1000} s; at most 600 s are taken`);
-  return graceMs;
+type Running = Pick<StartRequest, "startDelayMs" | "keyLimit" | "unwatchedMs" | "runPolicy">;
+
+/** When and how it runs, as far as the request says it; what is absent is the type's own. */
+function readRunning({
+  startDelay,
+  keyLimit,
+  concurrencyKey,
+  unwatchedTimeout,
+  runPolicy,
+}: StartOperationRequest): Running {
+  if (keyLimit !== undefined && concurrencyKey === "") {
+    throw invalidField("key_limit", "needs a concurrency_key");
+  }
+  return {
+    ...(startDelay && { startDelayMs: readDuration(startDelay, "start_delay", startLimits.startDelayMs) }),
+    ...(keyLimit !== undefined && { keyLimit: readNumber(keyLimit, "key_limit", policyLimits.keyLimit) }),
+    ...(unwatchedTimeout && {
+      unwatchedMs: readDuration(unwatchedTimeout, "unwatched_timeout", policyLimits.unwatchedMs),
+    }),
+    ...(runPolicy && { runPolicy: readRunPolicy(runPolicy) }),
+  };
 }
 
-/** Throws INVALID_FIELD unless the text is at most `max` characters without control characters. */
-export function checkText(field: string, text: string, max: number): void {
-  // Code points, not UTF-16 units; counted only when the cheap bound does not settle it.
-  if (text.length > max) {
-    const length = text.length > 2 * max ? text.length : [...text].length;
-    if (length > max) throw invalidField(field, `is ${length} characters long; at most ${max} are taken`);
-  }
-  if (/\p{Cc}/u.test(text)) throw invalidField(field, "must not hold control characters");
+/** The server's own types start by methods of their own alone, whoever asks: a caller, or a handler for a child. */
+function checkStartable(type: string, rules: StartRules): void {
+  if (!isSystemType(type) && rules.isStartable(type)) return;
+  const known = rules.types().filter((one) => !isSystemType(one));
+  throw unknownType(type, known);
 }
 
 function checkType(type: string): void {
@@ -114,6 +129,16 @@ function checkType(type: string): void {
       "type",
       `must be words of [a-z0-9-] joined by dots, at most ${TYPE_LENGTH_MAX} characters`,
     );
+  }
+}
+
+/** Throws INVALID_FIELD unless operations may be started below the parent. */
+function checkParent(parent: string, { parents }: ServiceDeclaration): void {
+  if (!isOperationParent(parent)) {
+    throw invalidField("parent", "must be empty or 1-3 pairs collection/id of [a-zA-Z0-9._~-]{1,63}");
+  }
+  if (!fitsParents(parent, parents)) {
+    throw invalidField("parent", `must be of the form ${parents.map(parentForm).join(" or ")}`);
   }
 }
 
@@ -128,25 +153,19 @@ function checkLabels(labels: Readonly<Record<string, string>>): void {
   }
 }
 
-function readDeadline(deadline: Instant, now: Instant): Instant {
+function readDeadline(
+  { deadline: given }: StartOperationRequest,
+  now: Instant,
+  startDelayMs: number,
+): Instant | null {
+  if (given === undefined) return null;
+  const deadline = instantOf(given);
   if (deadline <= now) throw invalidField("deadline", "must be in the future");
   if (deadline > now + DEADLINE_MAX_SECONDS * MICROS_PER_SECOND) {
     throw invalidField("deadline", "must be at most 3650 days ahead");
   }
+  if (deadline <= now + startDelayMs * MICROS_PER_MS) {
+    throw invalidField("deadline", "comes before the start delay has passed");
+  }
   return deadline;
-}
-
-/** SHA-256 over a canonical form of the decoded request: the order of keys and the wire format do not matter. */
-function digestOf(request: StartOperationRequest, graceMs: number | undefined): string {
-  const { type, description, labels, parent, deadline, cancelPolicy } = request;
-  return jsonDigest({
-    type,
-    description,
-    labels,
-    parent,
-    payload: (request.payload ?? {}) as JsonObject,
-    deadline: deadline === undefined ? null : instantOf(deadline),
-    cancellable: cancelPolicy?.cancellable ?? null,
-    graceMs: graceMs ?? null,
-  });
 }

@@ -48,7 +48,7 @@ export function openApiEntry(
       200: {
         description: "Done as asked.",
         ...verdictHeader(method),
-        content: jsonContent(schemas.message(desc.output)),
+        content: responseContent(method, schemas),
       },
       default: { $ref: "#/components/responses/Error" },
     },
@@ -63,6 +63,12 @@ export function openApiEntry(
 
 export function jsonContent(schema: JsonObject): JsonObject {
   return { "application/json": { schema } };
+}
+
+/** Of a stream, the data of each event. */
+function responseContent({ desc }: DocumentedMethod, schemas: OpenApiSchemas): JsonObject {
+  const schema = schemas.message(desc.output);
+  return desc.methodKind === "server_streaming" ? { "text/event-stream": { schema } } : jsonContent(schema);
 }
 
 function pathParameters(

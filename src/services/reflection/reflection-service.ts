@@ -25,7 +25,7 @@ export function createReflectionServices(
     const services = servicesAt(authority);
     let index = indexes.get(services);
     if (!index) {
-      index = new DescriptorIndex([...services, ServerReflection, ServerReflectionAlpha]);
+      index = new DescriptorIndex([...new Set([...services, ServerReflection, ServerReflectionAlpha])]);
       indexes.set(services, index);
     }
     return index;
@@ -44,7 +44,7 @@ function reflectionMethod(
 ): StreamMethod {
   return {
     desc,
-    open: (responses, authority) => ({
+    open: (responses, { authority }) => ({
       received: (message) => {
         const request = message as unknown as ServerReflectionRequest;
         const messageResponse = answerRequest(request, indexAt(authority));

@@ -1,11 +1,17 @@
 // A worker in the server's own process: the worker-transport port on one side, WorkerConnection on the other.
 // Nothing is serialised but payloads; the rules are the same as for a worker far away.
 import { hash } from "node:crypto";
-import { type Clock, type Instant, MICROS_PER_MS } from "../../base/clock.ts";
+import { type Clock, type Instant, MICROS_PER_MS, monotonicMs } from "../../base/clock.ts";
 import { StatusCode } from "../../base/status-code.ts";
-import type { CommandOutcome, Grant } from "../../engine/commands.ts";
+import type { CommandOutcome, CancelStep as EngineStep, Grant } from "../../engine/commands.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { CancelRequest, OperationKey, OperationRecord } from "../../engine/operation.ts";
+import {
+  type CancelRequest,
+  isDone,
+  type OperationKey,
+  type OperationRecord,
+  type StoredOperation,
+} from "../../engine/operation.ts";
 import type { FencedCommand, Session } from "../../engine/session.ts";
 import type { WorkerTransport } from "../../engine/worker-transport.ts";
 import { jsonPayload } from "../../protocol/json-payload.ts";
@@ -13,6 +19,8 @@ import { structValue } from "../../protocol/struct.ts";
 import type {
   Assignment,
   AttemptKey,
+  CancelStep,
+  ChildState,
   ReportOutcome,
   WorkerConnection,
   WorkerHello,
@@ -20,6 +28,7 @@ import type {
   WorkerReport,
   WorkerSession,
 } from "../../protocol/worker-connection.ts";
+import { type FindStartRules, readChildStart } from "./child-starts.ts";
 import {
   type EncodeResponse,
   encodeStructResponse,
@@ -29,19 +38,41 @@ import {
 
 /**
  * Connects a worker to an engine of the same process. The session has no timed lease: it lives and dies with the process.
- * `codec` knows the payloads of the server's services; without one they are plain JSON.
+ * `codec` knows the payloads of the server's services; without one they are plain JSON. `rulesOf` knows what may be
+ * started in which service; without it no child can be started.
  */
 export function createInProcessConnection(
   engine: Engine,
   codec: PayloadCodec = structCodec,
+  rulesOf: FindStartRules = () => undefined,
 ): WorkerConnection {
   return {
     async open(hello: WorkerHello, listener: WorkerListener): Promise<WorkerSession> {
       const transport = new InProcessTransport(listener, engine.clock, codec);
-      const session = await engine.openSession({ ...hello, kind: "embedded", leaseMs: 0 }, transport);
+      const session = await engine.openSession(
+        {
+          kind: "embedded",
+          worker: hello.worker,
+          build: hello.build ?? "",
+          principal: "",
+          types: hello.types,
+          slots: hello.slots,
+          guarded: hello.guarded,
+          bootId: hello.bootId,
+          leaseMs: 0,
+        },
+        transport,
+      );
       return {
         id: session.id,
         report: (report) => sendReport(session, report, transport),
+        async startChild(start) {
+          return childState(await engine.startChild(session, readChildStart(start, engine, rulesOf)), codec);
+        },
+        async waitChild({ leaseToken: token, ...key }, child, timeoutMs) {
+          return childState(await engine.waitChild(session, { key, token }, child, timeoutMs), codec);
+        },
+        leaseEndMs: () => Number.POSITIVE_INFINITY,
         slotFreed: () => session.slotFreed(),
         drain: () => session.drain(),
         close: () => engine.closeSession(session.id),
@@ -51,6 +82,7 @@ export function createInProcessConnection(
 }
 
 class InProcessTransport implements WorkerTransport {
+  readonly reserves = false;
   readonly #listener: WorkerListener;
   readonly #clock: Clock;
   readonly #codec: PayloadCodec;
@@ -77,7 +109,7 @@ class InProcessTransport implements WorkerTransport {
   }
 
   /** The attempt reports no result any more. */
-  ended(attempt: AttemptKey): void {
+  forget(attempt: AttemptKey): void {
     this.#encoders.delete(attemptText(attempt));
   }
 
@@ -85,7 +117,8 @@ class InProcessTransport implements WorkerTransport {
     const now = this.#clock.now();
     this.#listener.cancelRequested({
       ...attemptKey(record, token),
-      cause: cancel.cause,
+      cause: cancel.cause === "deadline" || cancel.cause === "parent" ? cancel.cause : "cancel",
+      force: cancel.force,
       reason: cancel.reason,
       requestedBy: cancel.requestedBy,
       graceMs: remainingMs(cancel.graceEndTime, now),
@@ -97,6 +130,14 @@ class InProcessTransport implements WorkerTransport {
     const reason = record.state === "PENDING" || record.state === "FAILED" ? "timeout" : "lease-lost";
     this.#listener.revoked({ ...attemptKey(key, token), reason, killMs: record.policy.cancel.killMs });
   }
+
+  drain(): void {
+    this.#listener.drainRequested?.();
+  }
+
+  ended(why: "expired" | "replaced" | "closed"): void {
+    this.#listener.sessionLost?.(why);
+  }
 }
 
 function attemptKey({ service, tenant, name }: OperationKey, leaseToken: number): AttemptKey {
@@ -105,6 +146,15 @@ function attemptKey({ service, tenant, name }: OperationKey, leaseToken: number)
 
 function attemptText({ service, tenant, name, leaseToken }: AttemptKey): string {
   return `${service}\n${tenant}\n${name}\n${leaseToken}`;
+}
+
+function childState({ record, response }: StoredOperation, codec: PayloadCodec): ChildState {
+  const { name, state, outcome, service } = record;
+  const error =
+    outcome?.kind === "error" ? { code: outcome.status.code, message: outcome.status.message } : null;
+  const answer =
+    state !== "SUCCEEDED" ? null : response === null ? {} : codec.decodeRequest(service, response);
+  return { name, done: isDone(state), error, response: answer };
 }
 
 function remainingMs(until: Instant, now: Instant): number {
@@ -122,6 +172,9 @@ function toAssignment({ record, request, checkpoint }: Grant, now: Instant, code
     checkpoint: checkpoint === null ? null : structValue(checkpoint),
     deadlineMs: record.deadline === null ? null : remainingMs(record.deadline, now),
     attemptTimeoutMs: record.policy.attemptTimeoutMs,
+    graceMs: record.policy.cancel.graceMs,
+    criticalMs: record.policy.cancel.criticalMs,
+    cleanupMs: record.policy.cancel.cleanupMs,
     killMs: record.policy.cancel.killMs,
   };
 }
@@ -144,10 +197,11 @@ function toCommand(session: string, report: WorkerReport, encodeResponse: Encode
     case "checkpoint":
       return { ...fenced, type: "checkpoint", checkpoint: jsonPayload(report.checkpoint, "checkpoint") };
     case "cancelPhase":
-      return { ...fenced, type: "cancelPhase", phase: report.phase, detail: report.detail };
+      return { ...fenced, type: "cancelPhase", ...toStep(report), ...toSteps(report) };
     case "complete": {
       const response = encodeResponse(report.response);
-      return { ...fenced, type: "complete", response, digest: digestOf(response.typeUrl, response.bytes) };
+      const digest = digestOf(response.typeUrl, response.bytes);
+      return { ...fenced, type: "complete", response, digest, ...toSteps(report) };
     }
     case "fail": {
       const { retryable, abortCaused, evidence, mechanism } = report;
@@ -157,13 +211,24 @@ function toCommand(session: string, report: WorkerReport, encodeResponse: Encode
         details: [],
       };
       const digest = digestOf(String(error.code), error.message);
-      return { ...fenced, type: "fail", error, retryable, abortCaused, evidence, mechanism, digest };
+      const failure = { error, retryable, abortCaused, evidence, mechanism, digest };
+      return { ...fenced, type: "fail", ...failure, ...toSteps(report) };
     }
-    case "stopped":
-      return { ...fenced, type: "stopped", evidence: report.evidence, mechanism: report.mechanism };
+    case "stopped": {
+      const { evidence, mechanism } = report;
+      return { ...fenced, type: "stopped", evidence, mechanism, ...toSteps(report) };
+    }
     case "release":
       return { ...fenced, type: "release" };
   }
+}
+
+function toStep({ phase, detail, atMs }: CancelStep): EngineStep {
+  return { phase, detail, agoMs: monotonicMs() - atMs };
+}
+
+function toSteps({ steps = [] }: { steps?: readonly CancelStep[] }): { steps?: readonly EngineStep[] } {
+  return steps.length === 0 ? {} : { steps: steps.map(toStep) };
 }
 
 async function sendReport(
@@ -174,7 +239,7 @@ async function sendReport(
   const { attempt } = report;
   const command = toCommand(session.id, report, transport.encoderOf(attempt));
   const outcome = outcomeOf(await session.report(command));
-  if (outcome === "LEASE_LOST" || endReports.has(report.type)) transport.ended(attempt);
+  if (outcome === "LEASE_LOST" || endReports.has(report.type)) transport.forget(attempt);
   return outcome;
 }
 

@@ -11,6 +11,7 @@ import { isOperationId } from "../../protocol/operation-name.ts";
 import { reaches } from "../access.ts";
 import { checkCancellable, checkTypeCancellable } from "../cancel-support.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
+import { onBehalfOfHeader } from "../on-behalf-of.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
 import { yandexHttpRules } from "./http-rules.ts";
 import { yandexOperationBinary, yandexOperationJson } from "./projection.ts";
@@ -67,6 +68,9 @@ function cancelOperation(
         const { verdict, operation } = await engine.cancel({
           key,
           requestedBy: context.principal.id,
+          onBehalfOf: onBehalfOfHeader(context),
+          requestId: context.requestId,
+          traceparent: context.header("traceparent"),
           reason: "",
           origin: `yandex/${context.transport}`,
           graceMs: null,

@@ -2,32 +2,47 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert } from "../../base/assert.ts";
 import type { Instant } from "../../base/clock.ts";
-import type { Decision, SessionRecord } from "../../engine/decision.ts";
+import type { Decision } from "../../engine/decision.ts";
 import { keyText } from "../../engine/decision.ts";
-import type { OperationRecord } from "../../engine/operation.ts";
+import {
+  isDone,
+  isGentler,
+  nextTimer,
+  type OperationRecord,
+  type ParentLink,
+  urgencyOf,
+} from "../../engine/operation.ts";
+import { commitWrites } from "./commit-statements.ts";
 import type { LoadedReadSet } from "./read-set.ts";
+import { ReceiptWriter } from "./receipt-writer.ts";
 import {
   amendValues,
   derivedColumns,
   finishValues,
   holdValues,
+  kinValues,
   recordToRow,
   statusToJson,
+  stepValues,
   updateValues,
 } from "./rows.ts";
-import { commitWrites } from "./statements.ts";
+import { sessionToRow } from "./session-rows.ts";
 
 type Prepared = Record<keyof typeof commitWrites, StatementSync>;
 
 /** Prepared once per connection. */
 export class DecisionWriter {
   readonly #run: Prepared;
+  readonly #receipts: ReceiptWriter;
+  /** Of the decision that is written. */
+  readonly #counted = new Map<string, { service: string; type: string; state: string; change: number }>();
 
   constructor(database: DatabaseSync) {
     const prepared = Object.entries(commitWrites).map(
       ([name, sql]) => [name, database.prepare(sql)] as const,
     );
     this.#run = Object.fromEntries(prepared) as Prepared;
+    this.#receipts = new ReceiptWriter(database);
   }
 
   /** Operations first: what belongs to them refers to their rows. */
@@ -36,10 +51,13 @@ export class DecisionWriter {
     for (const { record, labels } of decision.inserted) {
       run.insertOperation.run(...recordToRow(record), ...derivedColumns(record));
       const { service, tenant, name } = record;
+      this.#count(record, 1);
       for (const [key, value] of Object.entries(labels))
         run.insertLabel.run(service, tenant, name, key, value);
     }
     for (const record of decision.updated) this.#update(record, loaded);
+    this.#writeKin(decision, loaded);
+    this.#writeCounts();
     for (const { service, tenant, name, kind, payload } of decision.payloads) {
       run.putPayload.run(service, tenant, name, kind, payload.typeUrl, payload.bytes);
     }
@@ -58,19 +76,29 @@ export class DecisionWriter {
         error,
       );
     }
-    this.#writeReceipts(decision, loaded);
+    this.#receipts.write(decision, loaded);
     for (const { service, tenant, method, requestId, digest, name } of decision.requestKeys) {
       run.insertRequestKey.run(service, tenant, method, requestId, digest, name);
     }
     this.#writeSessions(decision);
+    this.#writeSlots(decision);
     this.#writeLogs(decision);
-    run.noteInstant.run(now, now);
+    // A heartbeat is one row, and its time is kept there.
+    if (decision.outcomes.length !== decision.sessionsBeaten.length) run.noteInstant.run(now, now);
   }
 
   #update(record: OperationRecord, loaded: LoadedReadSet): void {
     const before = loaded.operations.get(keyText(record));
     assert(before !== undefined, "an updated operation is in the read set");
     const { service, tenant, name } = record;
+    if (record.state !== before.state) {
+      this.#count(before, -1);
+      this.#count(record, 1);
+    }
+    if (hasKinChange(record, before)) {
+      this.#run.kinOperation.run(...kinValues(record), nextTimer(record), service, tenant, name);
+      if (hasOnlyKinChange(record, before)) return;
+    }
     const result =
       before.doneTime !== null
         ? this.#run.amendOperation.run(...amendValues(record), service, tenant, name)
@@ -78,33 +106,78 @@ export class DecisionWriter {
           ? this.#run.finishOperation.run(...finishValues(record), service, tenant, name)
           : record.held?.token !== before.held?.token
             ? this.#run.holdOperation.run(...holdValues(record), service, tenant, name)
-            : this.#run.updateOperation.run(...updateValues(record), service, tenant, name);
+            : isSameGrant(record, before)
+              ? this.#run.stepOperation.run(...stepValues(record), service, tenant, name)
+              : this.#run.updateOperation.run(...updateValues(record), service, tenant, name);
     assert(result.changes === 1, "an updated operation has one row");
     if (record.deleteTime !== before.deleteTime) {
       this.#run.deleteOperation.run(record.deleteTime, service, tenant, name);
     }
   }
 
-  /** The head of a receipt follows its operation: every change of an operation that has a cancel is on it. */
-  #writeReceipts(decision: Decision, loaded: LoadedReadSet): void {
-    const records = [...decision.inserted.map(({ record }) => record), ...decision.updated];
-    for (const record of records) {
-      if (record.cancel === null) continue;
-      const { service, tenant, name, type, cancel, doneTime, attempt } = record;
-      const outcome = doneTime === null ? null : record.state;
-      const lease = record.lease ?? record.held ?? loaded.operations.get(keyText(record))?.lease;
-      const text = JSON.stringify(cancel);
-      const head = [type, text, outcome, doneTime, attempt, lease?.session ?? ""] as const;
-      this.#run.putReceipt.run(service, tenant, name, ...head);
+  /** Notes a live operation that came (1) or went (-1). */
+  #count({ service, type, state }: OperationRecord, change: number): void {
+    if (isDone(state)) return;
+    const text = `${service}\n${type}\n${state}`;
+    const known = this.#counted.get(text);
+    if (known) known.change += change;
+    else this.#counted.set(text, { service, type, state, change });
+  }
+
+  /** Few rows for a whole batch: an index over the states would cost each operation a row at each change. */
+  #writeCounts(): void {
+    for (const { service, type, state, change } of this.#counted.values()) {
+      if (change !== 0) this.#run.countLive.run(service, type, state, change);
     }
-    for (const { service, tenant, name, event } of decision.receipts) {
-      const { time, kind, detail, by } = event;
-      this.#run.insertReceiptEvent.run(service, tenant, name, time, kind, detail, by);
+    this.#counted.clear();
+  }
+
+  /** Links of children to parents, and which of them the sweep must tell. After all rows: it reads their last state. */
+  #writeKin(decision: Decision, loaded: LoadedReadSet): void {
+    const records = [...decision.inserted.map(({ record }) => record), ...decision.updated];
+    const kin = records.filter(({ parents, children }) => parents.length > 0 || children !== null);
+    const written = new Map(kin.map((record) => [keyText(record), record]));
+    const befores = new Map(kin.map((record) => [record, loaded.operations.get(keyText(record))]));
+    for (const [record, before] of befores) this.#linkParents(record, before?.parents ?? []);
+    for (const [record, before] of befores) {
+      if (!isClosed(record)) continue;
+      const { service, tenant, name, parents, children } = record;
+      const { force, graceEndTime } = urgencyOf(record);
+      if (children !== null && !(before && isClosed(before) && isAsUrgent(before, record)))
+        this.#run.closeParent.run(tenant, service, name, force ? 1 : 0, graceEndTime);
+      if (parents.length === 0) continue;
+      this.#run.sweptChild.run(service, tenant, name);
+      // Told by one parent, and pressed by another: the ancestors are in the read set, or in what is written.
+      for (const link of pressingLinks(record, (key) => written.get(key) ?? loaded.operations.get(key)))
+        this.#run.pressedChild.run(tenant, link.service, link.name, service, name);
+    }
+  }
+
+  #linkParents({ service, tenant, name, parents }: OperationRecord, before: readonly ParentLink[]): void {
+    for (const [index, link] of parents.entries()) {
+      const known = before[index];
+      if (
+        known &&
+        known.name === link.name &&
+        known.service === link.service &&
+        known.detached === link.detached
+      ) {
+        continue;
+      }
+      const { policy, detached } = link;
+      this.#run.putChildLink.run(tenant, link.service, link.name, service, name, policy, detached ? 1 : 0);
+    }
+  }
+
+  #writeSlots({ slots }: Decision): void {
+    for (const { service, tenant, type, concurrencyKey, used } of slots) {
+      if (used === 0) this.#run.freeSlot.run(service, tenant, type, concurrencyKey);
+      else this.#run.putSlot.run(service, tenant, type, concurrencyKey, used);
     }
   }
 
   #writeSessions(decision: Decision): void {
-    for (const session of decision.sessionsOpened) this.#run.putSession.run(...sessionValues(session));
+    for (const session of decision.sessionsOpened) this.#run.putSession.run(...sessionToRow(session));
     for (const { session, heartbeatTime } of decision.sessionsBeaten) {
       this.#run.beatSession.run(heartbeatTime, session);
     }
@@ -133,9 +206,52 @@ export class DecisionWriter {
   }
 }
 
-function sessionValues(session: SessionRecord): (string | number)[] {
-  const { kind, worker, types, slots, guarded, bootId, leaseMs, openTime, heartbeatTime } = session;
-  const flag = guarded ? 1 : 0;
-  const typesText = JSON.stringify(types);
-  return [session.session, kind, worker, typesText, slots, flag, bootId, leaseMs, openTime, heartbeatTime];
+/** Cancelling or done: it takes no children, and what it had is to stop. */
+function isClosed({ cancel, doneTime }: OperationRecord): boolean {
+  return cancel !== null || doneTime !== null;
+}
+
+function isAsUrgent(before: OperationRecord, after: OperationRecord): boolean {
+  const [old, now] = [urgencyOf(before), urgencyOf(after)];
+  return old.force === now.force && old.graceEndTime === now.graceEndTime;
+}
+
+/** The closed parents of a child whose cancel is gentler than theirs asks for. */
+function pressingLinks(
+  { tenant, cancel, doneTime, parents }: OperationRecord,
+  find: (key: string) => OperationRecord | undefined,
+): ParentLink[] {
+  if (cancel === null || doneTime !== null || cancel.force) return [];
+  return parents.filter(({ service, name, policy, detached }) => {
+    const parent = detached || policy !== "cancel" ? undefined : find(keyText({ service, tenant, name }));
+    return parent !== undefined && isClosed(parent) && isGentler(cancel, urgencyOf(parent));
+  });
+}
+
+function hasKinChange(record: OperationRecord, before: OperationRecord): boolean {
+  return (
+    record.watchDeadline !== before.watchDeadline ||
+    record.parents !== before.parents ||
+    record.children !== before.children ||
+    record.hasOwnCaller !== before.hasOwnCaller
+  );
+}
+
+/** The attempt goes on: it is not another one's, and waits for nobody. */
+function isSameGrant(record: OperationRecord, before: OperationRecord): boolean {
+  return (
+    record.lease !== null &&
+    before.lease !== null &&
+    record.lease.token === before.lease.token &&
+    record.lease.begun === before.lease.begun &&
+    record.startAfter === before.startAfter &&
+    record.attempt === before.attempt
+  );
+}
+
+/** Somebody watches, most often. A lease is granted without a new revision, so each field is looked at. */
+function hasOnlyKinChange(record: OperationRecord, before: OperationRecord): boolean {
+  const { watchDeadline, parents, children, hasOwnCaller } = record;
+  const same: OperationRecord = { ...before, watchDeadline, parents, children, hasOwnCaller };
+  return (Object.keys(same) as (keyof OperationRecord)[]).every((field) => record[field] === same[field]);
 }

@@ -1,8 +1,8 @@
 // A filter's tree -> SQL. Only this file's own words and column names from its tables reach the statement's text;
 // whatever a user wrote is bound.
 import type { FilterNode, FilterOperator, TextPattern } from "../list-filter-fields.ts";
+import type { ListIndex } from "./list-statements.ts";
 import type { SqlValue } from "./rows.ts";
-import type { ListIndex } from "./statements.ts";
 
 /** A condition over `operations o` with its values. */
 export interface FilterSql {
@@ -51,6 +51,11 @@ const columns = {
   created_by: "o.created_by",
   create_time: "o.create_time",
   update_time: "o.update_time",
+  concurrency_key: "o.concurrency_key",
+  supersede_key: "o.supersede_key",
+  rerun_of: "o.rerun_of",
+  worker: "coalesce(o.lease_session, o.held_session, '')",
+  cancel_cause: "coalesce(o.cancel ->> 'cause', '')",
 } as const;
 
 const THIS_LABEL = "l.service = o.service AND l.tenant = o.tenant AND l.name = o.name";
@@ -82,6 +87,18 @@ function compile(node: FilterNode, values: SqlValue[]): string {
       if (node.key === null) return `EXISTS (SELECT 1 FROM labels l WHERE ${THIS_LABEL})`;
       values.push(node.key);
       return `EXISTS (SELECT 1 FROM labels l WHERE ${THIS_LABEL} AND l.key = ?)`;
+    case "priority":
+      values.push(node.value);
+      return `(o.priority ${sqlOperators[node.operator]} ?)`;
+    case "parents":
+      if (node.name === null) return "(o.parents IS NOT NULL)";
+      values.push(node.name);
+      // Most have no parents: the row itself says so.
+      return `(o.parents IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(o.parents) p WHERE p.value ->> 'name' = ?))`;
+    case "held":
+      return node.value ? "(o.held_session IS NOT NULL)" : "(o.held_session IS NULL)";
+    case "cancelled":
+      return "(o.cancel IS NOT NULL)";
     case "always":
       return "TRUE";
   }

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
-import { getRow, inTransaction, prepareRows } from "./database.ts";
+import { allRows, getRow, inTransaction, prepareRows } from "./database.ts";
 import { StoreOpenError } from "./store-open-error.ts";
 
 const folder = new URL("../../../migrations/sqlite/", import.meta.url);
@@ -36,12 +36,36 @@ export function migrate(database: DatabaseSync, path: string, now: Instant): voi
   for (const { version, file } of migrations) {
     if (version <= current) continue;
     const sql = readFileSync(new URL(file, folder), "utf8");
-    inTransaction(database, "IMMEDIATE", () => {
-      database.exec(sql);
-      if (version === 1) createMeta(database, now);
-      database.prepare("UPDATE meta SET schema_version = ?").run(version);
-    });
+    withoutForeignKeys(database, () =>
+      inTransaction(database, "IMMEDIATE", () => {
+        database.exec(sql);
+        if (version === 1) createMeta(database, now);
+        else requireForeignKeys(database, path, file);
+        database.prepare("UPDATE meta SET schema_version = ?").run(version);
+      }),
+    );
   }
+}
+
+/**
+ * A table whose constraints change is made anew, filled and renamed (https://sqlite.org/lang_altertable.html, 7);
+ * dropping the old one would delete, by its foreign keys, all that refers to it. The setting is ignored inside a
+ * transaction, so it is changed around it.
+ */
+function withoutForeignKeys(database: DatabaseSync, work: () => void): void {
+  database.exec("PRAGMA foreign_keys = OFF");
+  try {
+    work();
+  } finally {
+    database.exec("PRAGMA foreign_keys = ON");
+  }
+}
+
+/** What the database did not check meanwhile. */
+function requireForeignKeys(database: DatabaseSync, path: string, file: string): void {
+  const [broken] = allRows<[string]>(prepareRows(database, "PRAGMA foreign_key_check"));
+  if (broken)
+    throw new StoreOpenError(`${path}: migration ${file} leaves rows of ${broken[0]} without theirs`);
 }
 
 function createMeta(database: DatabaseSync, now: Instant): void {

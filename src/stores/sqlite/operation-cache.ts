@@ -111,6 +111,8 @@ export class OperationCache {
     if (bytes > this.#capacity) return;
     this.#entries.set(text, { stored, bytes });
     this.#bytes += bytes;
+    // Not even an iterator is made without need: it begins with stepping over all that was deleted from the map's front.
+    if (this.#bytes <= this.#capacity) return;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#capacity) break;
       this.#drop(oldest);

@@ -2,43 +2,59 @@
 // Every statement sees all commits that were durable when it began (WAL), which is what S14 asks for.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock, Instant } from "../../base/clock.ts";
-import type {
-  AttemptRecord,
-  CancelRequest,
-  OperationState,
-  ReceiptEvent,
-  StoredReceipt,
-} from "../../engine/operation.ts";
-import type { ListQuery } from "../../engine/store.ts";
+import type { SlotKey } from "../../engine/decision.ts";
+import type { AttemptRecord, CancelRequest, OperationState, StoredReceipt } from "../../engine/operation.ts";
+import type { ChildSummary, SlotUsers } from "../../engine/store.ts";
+import { HISTORY_MAX } from "../cancel-history.ts";
 import { backUp } from "./backup.ts";
+import { ChainReader, type ReceiptEventRow, rowToReceiptEvent } from "./chain-log.ts";
 import { databasePath } from "./data-folder.ts";
 import { allRows, getRow, inTransaction, openReadConnection, prepareRows } from "./database.ts";
+import { FeedReader } from "./feed-reader.ts";
 import { ListPager } from "./list-pager.ts";
 import { type PayloadRow, rowToPayload, type StoredRow, statusFromJson } from "./rows.ts";
 import * as statements from "./statements.ts";
-import type { DetailMessage, KeyParts, PageMessage, ReaderCalls, ReaderOptions } from "./thread-messages.ts";
+import type { DetailMessage, KeyParts, ReaderCalls, ReaderOptions } from "./thread-messages.ts";
 import type { ThreadService } from "./thread-server.ts";
+import { TokenKeys } from "./token-keys.ts";
 
 type AttemptRow = [number, string, Instant, Instant, string, string | null];
 type ReceiptRow = [string, string, string | null, Instant | null, number, string, ...PayloadRow];
-type ReceiptEventRow = [Instant, string, string, string];
+type ChildRow = [string, string, string, string, string, number];
 
 export class Reader implements ThreadService<ReaderCalls> {
   readonly #database: DatabaseSync;
   readonly #options: ReaderOptions;
   readonly #pager: ListPager;
+  readonly #feed: FeedReader;
+  readonly #chain: ChainReader;
+  readonly #keys: TokenKeys;
   readonly #getOperation: StatementSync;
   readonly #payloads: StatementSync;
   readonly #labels: StatementSync;
   readonly #attempts: StatementSync;
   readonly #receipt: StatementSync;
   readonly #receiptEvents: StatementSync;
+  readonly #children: StatementSync;
+  readonly #typeUsers: StatementSync;
+  readonly #keyUsers: StatementSync;
+  readonly #cancelHistory: StatementSync;
 
   readonly calls: ThreadService<ReaderCalls>["calls"] = {
     getOperations: (keys) => keys.map((key) => this.#operation(key)),
     getOperationDetail: (key) => this.#detail(key),
     getReceipt: (key) => this.#readReceipt(key),
-    listOperations: (query) => this.#list(query),
+    listOperations: (query) => this.#inOneView(() => this.#pager.list(query)),
+    listChildren: ([service, tenant, name], limit) =>
+      allRows<ChildRow>(this.#children, tenant, service, name, limit).map(rowToChild),
+    slotUsers: (slot, limit) => this.#slotUsers(slot, limit),
+    cancelDurations: (service, tenant, type) =>
+      allRows<[number]>(this.#cancelHistory, service, tenant, type, HISTORY_MAX).map(([ms]) => ms),
+    readFeed: (query) => this.#inOneView(() => this.#feed.read(query)),
+    feedPosition: () => this.#feed.position(),
+    newestTokenKey: () => this.#keys.newest(),
+    tokenKeyBytes: (id) => this.#keys.bytesOf(id),
+    readChain: (query) => this.#inOneView(() => this.#chain.read(query)),
     backup: (path) => backUp(this.#options, path),
     close: () => this.#database.close(),
   };
@@ -53,19 +69,36 @@ export class Reader implements ThreadService<ReaderCalls> {
     this.#attempts = prepare(statements.getOperationDetail.attempts);
     this.#receipt = prepare(statements.getReceipt.head);
     this.#receiptEvents = prepare(statements.getReceipt.events);
+    this.#children = prepare(statements.listChildren);
+    this.#typeUsers = prepare(statements.slotUsers.ofType);
+    this.#keyUsers = prepare(statements.slotUsers.ofKey);
+    this.#cancelHistory = prepare(statements.cancelHistory);
     this.#pager = new ListPager(this.#database, clock);
+    this.#feed = new FeedReader(this.#database);
+    this.#chain = new ChainReader(this.#database);
+    this.#keys = new TokenKeys(this.#database);
   }
 
   #operation(key: KeyParts): StoredRow | null {
     return getRow<StoredRow>(this.#getOperation, ...key) ?? null;
   }
 
-  #list(query: ListQuery): PageMessage {
-    return inTransaction(this.#database, "DEFERRED", () => this.#pager.list(query));
+  #slotUsers({ service, tenant, type, concurrencyKey }: SlotKey, limit: number): SlotUsers {
+    const of = [service, tenant, type] as const;
+    const users =
+      concurrencyKey === ""
+        ? allRows<[string]>(this.#typeUsers, ...of)
+        : allRows<[string]>(this.#keyUsers, ...of, concurrencyKey);
+    return { used: users.length, names: users.slice(0, limit).map(([name]) => name) };
+  }
+
+  /** All statements of `work` see the same rows. */
+  #inOneView<T>(work: () => T): T {
+    return inTransaction(this.#database, "DEFERRED", work);
   }
 
   #detail(key: KeyParts): DetailMessage | null {
-    return inTransaction(this.#database, "DEFERRED", () => {
+    return this.#inOneView(() => {
       const row = this.#operation(key);
       if (row === null) return null;
       const payloads = new Map(
@@ -85,7 +118,7 @@ export class Reader implements ThreadService<ReaderCalls> {
   }
 
   #readReceipt(key: KeyParts): StoredReceipt | null {
-    return inTransaction(this.#database, "DEFERRED", () => {
+    return this.#inOneView(() => {
       const head = getRow<ReceiptRow>(this.#receipt, ...key);
       if (!head) return null;
       const [type, cancel, outcome, doneTime, attempt, session, ...checkpoint] = head;
@@ -107,6 +140,17 @@ export class Reader implements ThreadService<ReaderCalls> {
   }
 }
 
+function rowToChild([service, name, type, state, policy, detached]: ChildRow): ChildSummary {
+  return {
+    service,
+    name,
+    type,
+    state: state as OperationState,
+    policy: policy as ChildSummary["policy"],
+    detached: detached === 1,
+  };
+}
+
 function rowToAttempt([attempt, session, startTime, endTime, outcome, error]: AttemptRow): AttemptRecord {
   return {
     attempt,
@@ -116,8 +160,4 @@ function rowToAttempt([attempt, session, startTime, endTime, outcome, error]: At
     outcome: outcome as AttemptRecord["outcome"],
     error: error === null ? null : statusFromJson(error),
   };
-}
-
-function rowToReceiptEvent([time, kind, detail, by]: ReceiptEventRow): ReceiptEvent {
-  return { time, kind: kind as ReceiptEvent["kind"], detail, by };
 }

@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
 import { allRows, inTransaction, prepareRows } from "./database.ts";
-import { purge } from "./statements.ts";
+import { purge } from "./log-statements.ts";
 import type { KeyParts } from "./thread-messages.ts";
 
 const DAY: Instant = 24 * 3600 * MICROS_PER_SECOND;
@@ -23,6 +23,7 @@ export class Retention {
   readonly #keepCheckpoint: StatementSync;
   readonly #operation: StatementSync;
   readonly #feed: StatementSync;
+  readonly #noteFeedRemoved: StatementSync;
   readonly #audit: StatementSync;
   readonly #receipts: StatementSync;
 
@@ -33,6 +34,7 @@ export class Retention {
     this.#keepCheckpoint = database.prepare(purge.keepCheckpoint);
     this.#operation = database.prepare(purge.operation);
     this.#feed = database.prepare(purge.feed);
+    this.#noteFeedRemoved = database.prepare(purge.noteFeedRemoved);
     this.#audit = database.prepare(purge.audit);
     this.#receipts = database.prepare(purge.receipts);
   }
@@ -52,8 +54,10 @@ export class Retention {
   /** Removes old feed, audit and receipt rows; true if there may be more. */
   purgeLogs(now: Instant): boolean {
     return inTransaction(this.#database, "IMMEDIATE", () => {
+      const events = this.#feed.run(LOG_ROWS, now - FEED_RETENTION).changes;
+      if (Number(events) > 0) this.#noteFeedRemoved.run();
       const removed = [
-        this.#feed.run(LOG_ROWS, now - FEED_RETENTION).changes,
+        events,
         this.#audit.run(LOG_ROWS, now - AUDIT_RETENTION).changes,
         this.#receipts.run(now - RECEIPT_RETENTION, LOG_ROWS).changes,
       ];

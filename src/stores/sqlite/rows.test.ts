@@ -26,8 +26,12 @@ const statusArbitrary = fc.record({
 const leaseArbitrary = fc.record({ session: text, begun: fc.boolean(), guarded: fc.boolean() });
 
 const cancelArbitrary = fc.record({
-  cause: fc.constantFrom("cancel", "deadline"),
+  cause: fc.constantFrom("cancel", "deadline", "parent", "superseded", "unwatched"),
   requestedBy: text,
+  onBehalfOf: text,
+  requestId: text,
+  force: fc.boolean(),
+  deferredBy: maybe(text),
   reason: text,
   origin: text,
   requestTime: instant,
@@ -57,7 +61,19 @@ const policyArbitrary = fc.record({
   stallTimeoutMs: count,
   retentionMs: count,
   onDelete: fc.constantFrom("keep", "cancel", "refuse"),
+  typeLimit: count,
+  keyLimit: count,
+  unwatchedMs: count,
 });
+
+const linkArbitrary = fc.record({
+  service: text,
+  name: text,
+  policy: fc.constantFrom("cancel", "abandon", "wait"),
+  detached: fc.boolean(),
+});
+
+const childrenArbitrary = fc.record({ started: count, awaited: count, unconfirmed: count, stopMs: count });
 
 const outcomeArbitrary = fc.oneof(
   fc.record({ kind: fc.constant("response"), digest: text }),
@@ -79,6 +95,14 @@ const recordArbitrary = fc
     createdBy: text,
     description: text,
     policy: policyArbitrary,
+    priority: fc.integer({ min: -100, max: 100 }),
+    concurrencyKey: text,
+    supersedeKey: text,
+    rerunOf: text,
+    watchDeadline: maybe(instant),
+    parents: fc.array(linkArbitrary, { maxLength: 3 }),
+    hasOwnCaller: fc.boolean(),
+    children: maybe(childrenArbitrary),
     startAfter: instant,
     deadline: maybe(instant),
     attempt: count,

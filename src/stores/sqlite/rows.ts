@@ -4,11 +4,13 @@ import { assert } from "../../base/assert.ts";
 import type { Instant } from "../../base/clock.ts";
 import {
   type CancelRequest,
+  type ChildCounts,
   type Lease,
   nextTimer,
   type OperationOutcome,
   type OperationRecord,
   type OperationState,
+  type ParentLink,
   type Payload,
   type StatusValue,
   type StoredOperation,
@@ -63,6 +65,17 @@ export type OperationRow = [
   error: string | null,
   doneTime: Instant | null,
   deleteTime: Instant | null,
+  typeLimit: number,
+  keyLimit: number,
+  concurrencyKey: string,
+  priority: number,
+  supersedeKey: string,
+  rerunOf: string,
+  unwatchedMs: number,
+  watchDeadline: Instant | null,
+  parents: string | null,
+  children: string | null,
+  hasOwnCaller: number,
 ];
 
 /** The columns of an OperationRow. */
@@ -71,7 +84,9 @@ export const OPERATION_COLUMNS: readonly string[] = columnNames(`
   cancellable, grace_ms, critical_ms, cleanup_ms, kill_ms, max_attempts, backoff_ms, backoff_max_ms,
   attempt_timeout_ms, stall_timeout_ms, retention_ms, on_delete, start_after, deadline, attempt, lease_token,
   lease_session, lease_begun, lease_guarded, held_session, held_begun, held_guarded, attempt_start_time,
-  activity_time, progress_percent, progress_message, cancel, outcome, outcome_digest, error, done_time, delete_time`);
+  activity_time, progress_percent, progress_message, cancel, outcome, outcome_digest, error, done_time, delete_time,
+  type_limit, key_limit, concurrency_key, priority, supersede_key, rerun_of, unwatched_ms, watch_deadline, parents,
+  children, has_own_caller`);
 
 /** The names of a list such as `a, b, c`. */
 export function columnNames(list: string): string[] {
@@ -79,7 +94,7 @@ export function columnNames(list: string): string[] {
 }
 
 /** The columns that the store derives from the record, for its indexes. */
-export const DERIVED_COLUMNS: readonly string[] = ["next_timer", "expire_time"];
+export const DERIVED_COLUMNS: readonly string[] = ["next_timer", "expire_time", "start_class"];
 
 /** When a done operation may be removed: done_time + retention (S19); null while it is not done. */
 export function expireTime(record: OperationRecord): Instant | null {
@@ -92,8 +107,13 @@ export type PayloadRow = [typeUrl: string | null, bytes: Uint8Array | null, enco
 /** An operation with its response and metadata: what point reads and lists select. */
 export type StoredRow = [...OperationRow, ...PayloadRow, ...PayloadRow];
 
-const RESPONSE_AT = 44;
+/** A row of a list or of the feed: the operation, and its labels as JSON, or null for none. */
+export type ListedRow = [...StoredRow, labels: string | null];
+
+const RESPONSE_AT = 55;
 const METADATA_AT = RESPONSE_AT + 3;
+const REQUEST_AT = METADATA_AT + 3;
+const LABELS_AT = METADATA_AT + 3;
 
 function flag(value: boolean): number {
   return value ? 1 : 0;
@@ -143,6 +163,27 @@ export function recordToRow(record: OperationRecord): OperationRow {
     ...outcomeColumns(outcome),
     record.doneTime,
     record.deleteTime,
+    policy.typeLimit,
+    policy.keyLimit,
+    record.concurrencyKey,
+    record.priority,
+    record.supersedeKey,
+    record.rerunOf,
+    policy.unwatchedMs,
+    ...kinValues(record),
+  ];
+}
+
+/** The values of `kinOperation`, but the timer: the watch deadline, and who belongs to whom. */
+export function kinValues(
+  record: OperationRecord,
+): [watchDeadline: Instant | null, parents: string | null, children: string | null, hasOwnCaller: number] {
+  const { parents, children } = record;
+  return [
+    record.watchDeadline,
+    parents.length === 0 ? null : JSON.stringify(parents),
+    children === null ? null : JSON.stringify(children),
+    flag(record.hasOwnCaller),
   ];
 }
 
@@ -158,8 +199,16 @@ function outcomeColumns(outcome: OperationOutcome | null): [string | null, strin
 /** The derived columns, in the order of DERIVED_COLUMNS. */
 export function derivedColumns(
   record: OperationRecord,
-): [nextTimer: Instant | null, expireTime: Instant | null] {
-  return [nextTimer(record), expireTime(record)];
+): [nextTimer: Instant | null, expireTime: Instant | null, startClass: number | null] {
+  return [nextTimer(record), expireTime(record), startClass(record)];
+}
+
+/** The index in which an operation waits for a worker: 1 where no slot can block it, 2 where one can; null for none. */
+export function startClass({ state, lease, held, concurrencyKey, policy }: OperationRecord): number | null {
+  if (state !== "PENDING" || lease !== null) return null;
+  // What is held has its slots already.
+  if (held !== null) return 1;
+  return policy.typeLimit > 0 || (policy.keyLimit > 0 && concurrencyKey !== "") ? 2 : 1;
 }
 
 /** The values of the statement `updateOperation`: everything that changes while an operation is not done. */
@@ -174,6 +223,22 @@ export function updateValues(record: OperationRecord): SqlValue[] {
     record.leaseToken,
     ...leaseColumns(lease),
     record.attemptStartTime,
+    record.activityTime,
+    progress?.percent ?? null,
+    progress?.message ?? null,
+    cancel === null ? null : JSON.stringify(cancel),
+    nextTimer(record),
+    startClass(record),
+  ];
+}
+
+/** The values of `stepOperation`: what changes while an attempt goes on. */
+export function stepValues(record: OperationRecord): SqlValue[] {
+  const { progress, cancel } = record;
+  return [
+    record.state,
+    record.revision,
+    record.updateTime,
     record.activityTime,
     progress?.percent ?? null,
     progress?.message ?? null,
@@ -202,6 +267,8 @@ export function amendValues(record: OperationRecord): SqlValue[] {
     ...leaseColumns(record.held),
   ];
 }
+
+const noParents: readonly ParentLink[] = [];
 
 /** The record of a row; longer rows are fine, the rest is left alone. */
 export function rowToRecord(row: OperationRow | StoredRow): OperationRecord {
@@ -236,7 +303,18 @@ export function rowToRecord(row: OperationRow | StoredRow): OperationRecord {
       stallTimeoutMs: row[21],
       retentionMs: row[22],
       onDelete: row[23] as OperationRecord["policy"]["onDelete"],
+      typeLimit: row[44],
+      keyLimit: row[45],
+      unwatchedMs: row[50],
     },
+    priority: row[47],
+    concurrencyKey: row[46],
+    supersedeKey: row[48],
+    rerunOf: row[49],
+    watchDeadline: row[51],
+    parents: row[52] === null ? noParents : (JSON.parse(row[52]) as ParentLink[]),
+    children: row[53] === null ? null : (JSON.parse(row[53]) as ChildCounts),
+    hasOwnCaller: row[54] === 1,
     startAfter: row[24],
     deadline: row[25],
     attempt: row[26],
@@ -286,6 +364,27 @@ export function rowToPayload([typeUrl, bytes, encoding]: PayloadRow): Payload | 
   if (typeUrl === null || bytes === null) return null;
   if (encoding !== "") throw new Error(`a payload is stored as ${encoding}, which this version cannot read`);
   return { typeUrl, bytes };
+}
+
+/** The labels of a listed row. */
+export function rowToLabels(row: ListedRow): Record<string, string> {
+  const text = row[LABELS_AT] as string | null;
+  return text === null ? {} : (JSON.parse(text) as Record<string, string>);
+}
+
+/** What a grant carries beside its record: the last columns of its row. */
+export function grantedPayloads(row: readonly (SqlValue | undefined)[]): {
+  request: Payload | null;
+  checkpoint: Payload | null;
+} {
+  const [requestType, requestBytes, requestEncoding, ...checkpoint] = row.slice(REQUEST_AT) as [
+    ...PayloadRow,
+    ...PayloadRow,
+  ];
+  return {
+    request: rowToPayload([requestType, requestBytes, requestEncoding]),
+    checkpoint: rowToPayload(checkpoint),
+  };
 }
 
 /** A status as JSON text; the bytes of its details in base64. */

@@ -8,8 +8,9 @@ import test, { after } from "node:test";
 import { parseListFilter } from "../list-filter.ts";
 import { openWriteConnection } from "./database.ts";
 import { compileListFilter } from "./list-filter-sql.ts";
+import { listArms, listOperations, listWindowEnd } from "./list-statements.ts";
 import { migrate } from "./migrator.ts";
-import { listOperations } from "./statements.ts";
+import { startConditions } from "./start-walk.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "belay-schema-"));
 const database = openWriteConnection(join(folder, "belay.db"), 1000);
@@ -47,6 +48,14 @@ const defaults = {
   start_after: 0,
   attempt: 1,
   lease_token: 2,
+  type_limit: 0,
+  key_limit: 0,
+  concurrency_key: "",
+  priority: 0,
+  supersede_key: "",
+  rerun_of: "",
+  unwatched_ms: 0,
+  has_own_caller: 1,
 };
 
 const lease = { lease_session: "w", lease_begun: 1, lease_guarded: 1 };
@@ -59,6 +68,11 @@ const whole: Record<string, Record<string, string | number | null>> = {
   reserved: { lease_session: "w", lease_begun: 0, lease_guarded: 0 },
   RUNNING: { state: "RUNNING", ...lease },
   CANCELLING: { state: "CANCELLING", ...lease, cancel },
+  "CANCELLING-stopped": {
+    state: "CANCELLING",
+    cancel: JSON.stringify({ deadline: 1000, stopTime: 15 }),
+    children: "{}",
+  },
   SUCCEEDED: { state: "SUCCEEDED", ...end, outcome: "response" },
   FAILED: { state: "FAILED", ...end, outcome: "error", error: "{}" },
   CANCELLED: { state: "CANCELLED", ...end, outcome: "error", error: "{}", cancel },
@@ -66,7 +80,8 @@ const whole: Record<string, Record<string, string | number | null>> = {
 
 function insert(changes: Record<string, string | number | null>): string {
   const name = `operations/${rows++}`;
-  const row = { ...defaults, name, id: name, ...changes };
+  const waits = (changes["state"] ?? "PENDING") === "PENDING" && changes["lease_session"] == null;
+  const row = { ...defaults, start_class: waits ? 1 : null, name, id: name, ...changes };
   const columns = Object.keys(row);
   const sql = `INSERT INTO operations (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
   database.prepare(sql).run(...Object.values(row));
@@ -94,6 +109,12 @@ const brokenRows: readonly [title: string, state: string, changes: Record<string
     ["S2: cancelled with a response", "CANCELLED", { outcome: "response", error: null }],
     ["S7: cancelled without a cancel", "CANCELLED", { cancel: null }],
     ["S7: cancelling without a cancel", "CANCELLING", { cancel: null }],
+    ["S10: cancelling without a lease or evidence", "CANCELLING-stopped", { cancel }],
+    ["S10: cancelling without a lease or children", "CANCELLING-stopped", { children: null }],
+    ["a pending row in no index of starts", "PENDING", { start_class: null }],
+    ["a running row in an index of starts", "RUNNING", { start_class: 1 }],
+    ["a priority of 101", "PENDING", { priority: 101 }],
+    ["a limit below 0", "PENDING", { key_limit: -1 }],
     ["S8: running with a cancel", "RUNNING", { cancel }],
     ["S8: pending with a cancel", "PENDING", { cancel }],
     ["S10: done with a lease", "FAILED", { lease_session: "w", lease_begun: 0, lease_guarded: 0 }],
@@ -139,6 +160,9 @@ const brokenUpdates: readonly [title: string, state: string, set: string, refusa
   ["S1: another name", "PENDING", "name = 'x'", /S1: the identity/],
   ["S1: another tenant", "PENDING", "tenant = 'x'", /S1: the identity/],
   ["S1: another creation", "PENDING", "create_time = 11", /S1: the identity/],
+  ["S1: another priority", "PENDING", "priority = 1", /S1: the identity/],
+  ["S1: another limit", "PENDING", "type_limit = 1", /S1: the identity/],
+  ["S1: another concurrency key", "PENDING", "concurrency_key = 'x'", /S1: the identity/],
   ["S5: the cancel is taken back", "CANCELLING", "cancel = NULL, state = 'RUNNING'", /S5/],
   ["S5: the cancel of a done operation is taken back", "FAILED-cancelled", "cancel = NULL", /S5/],
   ["G3: a later cancel deadline", "CANCELLING", `cancel = '{"deadline": 1001}'`, /G3/],
@@ -205,8 +229,28 @@ test("audit rows and receipt events are never changed", () => {
   database.exec(
     `INSERT INTO receipts (service, tenant, name, type, cancel, attempt, session) VALUES ('s', 't', 'n', '', '{}', 0, '')`,
   );
-  database.exec(`INSERT INTO receipt_events VALUES ('s', 't', 'n', 1, 1, 'REQUESTED', '', '')`);
+  database.exec(
+    `INSERT INTO receipt_events (service, tenant, name, sequence, time, kind, detail, by) VALUES ('s', 't', 'n', 1, 1, 'REQUESTED', '', '')`,
+  );
   assert.throws(() => database.exec("UPDATE receipt_events SET detail = 'x'"), /only appended/);
+});
+
+test("chains only grow, without a gap, and stay", () => {
+  const append = (tenant: string, sequence: number): unknown =>
+    database.prepare("INSERT INTO chain_entries VALUES ('s', ?, ?, 'n', '{}', 'h')").run(tenant, sequence);
+  append("t", 1);
+  append("t", 2);
+  append("u", 1);
+  assert.throws(() => append("t", 2), /next sequence/);
+  assert.throws(() => append("t", 4), /next sequence/);
+  assert.throws(() => append("v", 0), /next sequence/);
+  assert.throws(() => database.exec("UPDATE chain_entries SET hash = 'x'"), /only appended/);
+  assert.throws(() => database.exec("DELETE FROM chain_entries"), /stay/);
+  database.exec("INSERT INTO chain_checkpoints VALUES ('s', 't', 2, 'h', 1, 'k', 'sig')");
+  assert.throws(() => database.exec("UPDATE chain_checkpoints SET signature = 'x'"), /only appended/);
+  assert.throws(() => database.exec("DELETE FROM chain_checkpoints"), /stay/);
+  database.exec("UPDATE receipt_events SET chained = 1");
+  assert.throws(() => database.exec("UPDATE receipt_events SET chained = 0"), /chained once/);
 });
 
 test("a commit syncs before it returns, and every setting that safety rests on is in force", () => {
@@ -218,10 +262,12 @@ test("a commit syncs before it returns, and every setting that safety rests on i
 });
 
 /** How the database would run a page with this filter. */
-function explain(text: string): string[] {
+function explain(text: string, showDeleted: boolean, oldestFirst: boolean): string[] {
   const { index, condition, values } = compileListFilter(parseListFilter(text));
-  const statement = database.prepare(`EXPLAIN QUERY PLAN ${listOperations(index, condition)}`);
-  return statement.all("s", "t", "", 1, "", 0, "", ...values, 50).map((row) => String(row["detail"]));
+  const shape = { index, showDeleted, oldestFirst };
+  const arms = Array.from({ length: listArms(shape) }, () => ["s", "t", "", 1, "", 0, "", ...values]).flat();
+  const statement = database.prepare(`EXPLAIN QUERY PLAN ${listOperations(shape, condition)}`);
+  return statement.all(...arms, 50).map((row) => String(row["detail"]));
 }
 
 for (const filter of [
@@ -229,14 +275,43 @@ for (const filter of [
   "done=false",
   "type=x OR labels.a=b",
   "state=RUNNING AND create_time>2026-01-01T00:00:00Z",
+  "parents:operations/x AND priority>5 AND cancel.cause=parent",
 ]) {
-  test(`a page of ${JSON.stringify(filter)} is read along an index and never sorted`, () => {
-    const plan = explain(filter);
-    const live = filter.includes("done=false") || filter.includes("RUNNING");
-    const index = live ? "operations_live" : "operations_list";
-    const range =
-      "(service=? AND tenant=? AND parent=? AND (create_time,id)>(?,?) AND (create_time,id)<(?,?))";
-    assert.equal(plan[0], `SEARCH o USING INDEX ${index} ${range}`);
-    assert(!plan.some((step) => step.includes("TEMP B-TREE")), plan.join("\n"));
-  });
+  for (const showDeleted of [false, true]) {
+    for (const oldestFirst of [false, true]) {
+      const order = `${oldestFirst ? "oldest" : "newest"} first${showDeleted ? " with deleted ones" : ""}`;
+      test(`a page of ${JSON.stringify(filter)}, ${order}, is read along its indexes and never sorted`, () => {
+        const plan = explain(filter, showDeleted, oldestFirst);
+        const live = filter.includes("done=false") || filter.includes("RUNNING");
+        const range =
+          "(service=? AND tenant=? AND parent=? AND (create_time,id)>(?,?) AND (create_time,id)<(?,?))";
+        const searches = plan.filter((step) => step.startsWith("SEARCH o USING INDEX"));
+        const indexes = [live ? "operations_live" : "operations_list", "operations_list_deleted"];
+        assert.deepEqual(
+          searches,
+          indexes.slice(0, showDeleted ? 2 : 1).map((index) => `SEARCH o USING INDEX ${index} ${range}`),
+        );
+        assert(!plan.some((step) => step.includes("TEMP B-TREE")), plan.join("\n"));
+      });
+    }
+  }
 }
+
+test("what waits for a worker is walked without looking at a row", () => {
+  for (const index of ["operations_start", "operations_start_limited"] as const) {
+    const sql = `SELECT service, priority FROM operations INDEXED BY ${index} WHERE ${startConditions[index]}
+      AND type = ? AND service > ? ORDER BY service, priority DESC LIMIT 1`;
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all("t", "s");
+    assert.match(String(plan[0]?.["detail"]), /^SEARCH operations USING COVERING INDEX/);
+    assert.equal(plan.length, 1);
+  }
+});
+
+test("the end of a window of both indexes is found without sorting", () => {
+  const shape = { index: "operations_list", showDeleted: true, oldestFirst: false } as const;
+  const values = ["s", "t", "", 1, "", "s", "t", "", 1, "", 999];
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${listWindowEnd(shape)}`).all(...values);
+  const steps = plan.map((row) => String(row["detail"]));
+  assert(!steps.some((step) => step.includes("TEMP B-TREE")), steps.join("\n"));
+  assert.equal(steps.filter((step) => step.includes("SEARCH o USING INDEX")).length, 2, steps.join("\n"));
+});

@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test, { type TestContext } from "node:test";
 import type { Command, StartCommand } from "../../engine/commands.ts";
+import { knownMigrations } from "./migrator.ts";
 import { SqliteStore, type SqliteStoreOptions, StoreOpenError } from "./sqlite-store.ts";
 
 /** What a test has open; closed before its folder is removed. */
@@ -60,9 +61,18 @@ function start(bytes = 0): StartCommand {
       stallTimeoutMs: 0,
       retentionMs: 0,
       onDelete: "keep",
+      typeLimit: 0,
+      keyLimit: 0,
+      unwatchedMs: 0,
     },
     startAfter: 0,
     deadline: null,
+    priority: 0,
+    concurrencyKey: "",
+    supersedeKey: "",
+    rerunOf: "",
+    parentAttempt: null,
+    shared: false,
     request: { typeUrl: "", bytes: new Uint8Array(bytes) },
     metadata: null,
     requestKey: null,
@@ -124,7 +134,7 @@ test("a newer schema is refused, and the folder is free afterwards", async (t) =
   const database = new DatabaseSync(join(folder, "belay.db"));
   database.exec("UPDATE meta SET schema_version = 99");
   await assertRefused(folder, /has schema 99; this version of Belay knows \d+: use a newer one/);
-  database.exec("UPDATE meta SET schema_version = 1");
+  database.prepare("UPDATE meta SET schema_version = ?").run(knownMigrations().length);
   database.close();
   await openStore(folder);
 });

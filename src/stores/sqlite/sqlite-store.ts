@@ -2,21 +2,52 @@
 // batches to the writer's thread, reads to the readers' threads, and keeps what was last seen at hand.
 import type { Clock } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
-import type { Command } from "../../engine/commands.ts";
+import type { Command, Grant } from "../../engine/commands.ts";
+import type { SlotKey } from "../../engine/decision.ts";
 import type {
   OperationDetail,
   OperationKey,
+  OperationState,
   Payload,
   StoredOperation,
   StoredReceipt,
 } from "../../engine/operation.ts";
-import type { CommitResult, ListPage, ListQuery, PendingWork, Store } from "../../engine/store.ts";
+import type {
+  CancelHistory,
+  ChainEntry,
+  ChildSummary,
+  CommitResult,
+  DeclaredType,
+  FeedPage,
+  FeedQuery,
+  ListedOperation,
+  ListPage,
+  ListQuery,
+  LiveCounts,
+  OpenSession,
+  PendingWork,
+  SlotUsers,
+  Store,
+  UnchainedEvent,
+} from "../../engine/store.ts";
+import { cancelHistoryOf } from "../cancel-history.ts";
+import { type ResumeScope, sealResumeToken } from "../resume-token.ts";
 import { decodeCommitResult } from "./commit-message.ts";
 import { databasePath } from "./data-folder.ts";
 import { holdLog } from "./database.ts";
+import { FeedNames } from "./feed-names.ts";
 import { OperationCache } from "./operation-cache.ts";
 import { PointReads } from "./point-reads.ts";
-import { rowBytes, rowToStoredOperation } from "./rows.ts";
+import { ResumeTokenKeys } from "./resume-token-keys.ts";
+import {
+  grantedPayloads,
+  type ListedRow,
+  rowBytes,
+  rowToLabels,
+  rowToRecord,
+  rowToStoredOperation,
+  type StoredRow,
+} from "./rows.ts";
 import { clockOf, type SharedClock } from "./store-clock.ts";
 import { ThreadClient } from "./thread-client.ts";
 import {
@@ -48,6 +79,7 @@ const CACHE_BYTES = 32 * 1024 * 1024;
 const BUSY_TIMEOUT_MS = 5000;
 
 type Reader = ThreadClient<ReaderCalls>;
+type ReaderKind = "points" | "lists" | "feed";
 
 /** A store in one folder, owned by one process. */
 export class SqliteStore implements Store {
@@ -57,8 +89,10 @@ export class SqliteStore implements Store {
   readonly #readerOptions: ReaderOptions;
   readonly #cache: OperationCache;
   readonly #points: PointReads;
-  /** One for point reads, one for lists and backups: a long scan holds up no Get. Started when first used. */
-  readonly #readers = new Map<"points" | "lists", Promise<Reader>>();
+  /** A long scan of a list holds up no Get, and no watch. Started when first used. */
+  readonly #readers = new Map<ReaderKind, Promise<Reader>>();
+  readonly #feedNames = new FeedNames();
+  readonly #tokenKeys: ResumeTokenKeys;
   /** Under way. */
   #commits = 0;
   #fatalLine: string | null = null;
@@ -75,6 +109,7 @@ export class SqliteStore implements Store {
     this.clock = clockOf(opened.clock);
     this.#cache = new OperationCache(options.cacheBytes ?? CACHE_BYTES);
     this.#points = new PointReads(this.#cache, () => this.#reader("points"));
+    this.#tokenKeys = new ResumeTokenKeys(this.clock, () => this.#reader("feed"));
   }
 
   /**
@@ -150,10 +185,39 @@ export class SqliteStore implements Store {
     // No later Get may answer an older state than this page showed (S14). While commits are under way the page may
     // be ahead of their replies, so then it is kept.
     const keep = this.#commits > 0;
-    const operations = page.rows.map((row) => {
-      return this.#cache.seen(rowToStoredOperation(row), rowBytes(row), keep);
-    });
+    const operations = page.rows.map((row) => this.#seen(row, keep));
     return { operations, nextPageToken: page.nextPageToken };
+  }
+
+  #seen(row: ListedRow, keep: boolean): ListedOperation {
+    const stored = rowToStoredOperation(row as unknown as StoredRow);
+    return { ...this.#cache.seen(stored, rowBytes(row), keep), labels: rowToLabels(row) };
+  }
+
+  async readFeed(query: FeedQuery): Promise<FeedPage> {
+    const reader = await this.#reader("feed");
+    const page = await this.#feedNames.read(query, reader);
+    const keep = this.#commits > 0;
+    const operations = page.rows.map((row) => this.#seen(row, keep));
+    const { service, tenant } = query;
+    const entries = page.events.map(([position, name, revision, state, time, row]) => ({
+      ...{ position, service, tenant, name, revision, state: state as OperationState, time },
+      operation: operations[row] ?? null,
+    }));
+    return { entries, position: page.position, isAtEnd: page.isAtEnd };
+  }
+
+  async feedPosition(): Promise<number> {
+    const reader = await this.#reader("feed");
+    return reader.call("feedPosition");
+  }
+
+  async sealToken(scope: ResumeScope, position: number): Promise<string> {
+    return sealResumeToken(await this.#tokenKeys.newest(), scope, position);
+  }
+
+  async openToken(scope: ResumeScope, token: string): Promise<number> {
+    return this.#tokenKeys.open(token, scope);
   }
 
   async getReceipt(key: OperationKey): Promise<StoredReceipt | undefined> {
@@ -165,8 +229,61 @@ export class SqliteStore implements Store {
     return this.#call("pendingWork");
   }
 
-  listSessions(): ReturnType<Store["listSessions"]> {
+  listSessions(): Promise<readonly OpenSession[]> {
     return this.#call("listSessions");
+  }
+
+  async sessionGrants(session: string): Promise<readonly Grant[]> {
+    const rows = await this.#call("sessionGrants", session);
+    return rows.map((row) => ({ record: rowToRecord(row as unknown as StoredRow), ...grantedPayloads(row) }));
+  }
+
+  liveCounts(): Promise<readonly LiveCounts[]> {
+    return this.#call("liveCounts");
+  }
+
+  heldCount(): Promise<number> {
+    return this.#call("heldCount");
+  }
+
+  listTypes(): Promise<readonly DeclaredType[]> {
+    return this.#call("listTypes");
+  }
+
+  putTypes(types: readonly DeclaredType[]): Promise<void> {
+    return this.#call("putTypes", types);
+  }
+
+  unchainedEvents(limit: number): Promise<readonly UnchainedEvent[]> {
+    return this.#call("unchainedEvents", limit);
+  }
+
+  chainHead(service: string, tenant: string): Promise<ChainEntry | undefined> {
+    return this.#call("chainHead", service, tenant);
+  }
+
+  appendChain(...appended: Parameters<Store["appendChain"]>): Promise<void> {
+    return this.#call("appendChain", ...appended);
+  }
+
+  async readChain(query: Parameters<Store["readChain"]>[0]): ReturnType<Store["readChain"]> {
+    const reader = await this.#reader("lists");
+    return reader.call("readChain", query);
+  }
+
+  async listChildren(key: OperationKey, limit: number): Promise<readonly ChildSummary[]> {
+    const reader = await this.#reader("points");
+    return reader.call("listChildren", keyParts(key), limit);
+  }
+
+  async slotUsers(slot: SlotKey, limit: number): Promise<SlotUsers> {
+    const reader = await this.#reader("points");
+    return reader.call("slotUsers", slot, limit);
+  }
+
+  async cancelHistory(service: string, tenant: string, type: string): Promise<CancelHistory> {
+    const reader = await this.#reader("points");
+    return cancelHistoryOf(await reader.call("cancelDurations", service, tenant, type));
   }
 
   async purge(limit: number): Promise<number> {
@@ -206,7 +323,7 @@ export class SqliteStore implements Store {
     return (await this.#writer.call(method, ...(args as never))) as ReturnType<WriterCalls[M]>;
   }
 
-  #reader(kind: "points" | "lists"): Promise<Reader> {
+  #reader(kind: ReaderKind): Promise<Reader> {
     this.#requireOpen();
     const known = this.#readers.get(kind);
     if (known) return known;

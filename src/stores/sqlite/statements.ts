@@ -1,8 +1,9 @@
-// The SQL of the store. One constant per port method, under its name; what `commit` runs is named by its verb.
+// The SQL of what the store reads. One constant per port method, under its name.
 // No statement holds a byte of a user's: everything is bound.
-import { columnNames, DERIVED_COLUMNS, OPERATION_COLUMNS } from "./rows.ts";
+import { OPERATION_COLUMNS } from "./rows.ts";
+import { SESSION_COLUMNS } from "./session-rows.ts";
 
-const columns = OPERATION_COLUMNS.map((column) => `o.${column}`).join(", ");
+const columns: string = OPERATION_COLUMNS.map((column) => `o.${column}`).join(", ");
 const THIS_OPERATION = "service = ? AND tenant = ? AND name = ?";
 
 function payloadJoin(alias: string, kind: string): string {
@@ -14,8 +15,12 @@ function payloadColumns(alias: string): string {
 }
 
 /** A StoredRow: the operation, its response, its metadata. */
-const storedOperation = `SELECT ${columns}, ${payloadColumns("r")}, ${payloadColumns("m")} FROM operations o`;
-const storedJoins = `${payloadJoin("r", "response")} ${payloadJoin("m", "metadata")}`;
+export const storedOperation: string = `SELECT ${columns}, ${payloadColumns("r")}, ${payloadColumns("m")} FROM operations o`;
+export const storedJoins: string = `${payloadJoin("r", "response")} ${payloadJoin("m", "metadata")}`;
+
+/** A GrantRow: a StoredRow, then its request and its checkpoint. */
+export const grantedOperation: string = `SELECT ${columns}, ${payloadColumns("r")}, ${payloadColumns("m")}, ${payloadColumns("q")}, ${payloadColumns("c")} FROM operations o`;
+export const grantJoins: string = `${storedJoins} ${payloadJoin("q", "request")} ${payloadJoin("c", "checkpoint")}`;
 
 export const getOperation: string = `${storedOperation} ${storedJoins} WHERE o.service = ? AND o.tenant = ? AND o.name = ?`;
 
@@ -34,174 +39,63 @@ export const getReceipt = {
     FROM receipts t
     LEFT JOIN payloads c ON c.service = t.service AND c.tenant = t.tenant AND c.name = t.name AND c.kind = 'checkpoint'
     WHERE t.service = ? AND t.tenant = ? AND t.name = ?`,
-  events: `SELECT time, kind, detail, by FROM receipt_events WHERE ${THIS_OPERATION} ORDER BY sequence`,
+  events: `SELECT time, kind, detail, by, on_behalf_of, request_id FROM receipt_events WHERE ${THIS_OPERATION} ORDER BY sequence`,
 } as const;
 
-/**
- * A page: rows after one position up to another, newest first. The row values make both ends one range of the index
- * (written out as `a < ? OR (a = ? AND b < ?)`, the scan would start at the parent's first row each time).
- */
-export function listOperations(index: ListIndex, filter: string): string {
-  return `${storedOperation} INDEXED BY ${index} ${storedJoins}
-    WHERE o.service = ? AND o.tenant = ? AND o.parent = ? AND o.delete_time IS NULL${liveCondition(index)}
-      AND (o.create_time, o.id) < (?, ?) AND (o.create_time, o.id) >= (?, ?)
-      AND (${filter})
-    ORDER BY o.create_time DESC, o.id DESC LIMIT ?`;
-}
+/** A ListedRow: a StoredRow, then its labels. */
+export const listedOperation: string = `SELECT ${columns}, ${payloadColumns("r")}, ${payloadColumns("m")},
+    (SELECT nullif(json_group_object(l.key, l.value), '{}') FROM labels l
+      WHERE l.service = o.service AND l.tenant = o.tenant AND l.name = o.name)
+  FROM operations o`;
 
-/** The position of the n-th row after another: where a bounded scan ends. Reads the index only. */
-export function listWindowEnd(index: ListIndex): string {
-  return `SELECT o.create_time, o.id FROM operations o INDEXED BY ${index}
-    WHERE o.service = ? AND o.tenant = ? AND o.parent = ? AND o.delete_time IS NULL${liveCondition(index)}
-      AND (o.create_time, o.id) < (?, ?)
-    ORDER BY o.create_time DESC, o.id DESC LIMIT 1 OFFSET ?`;
-}
-
-export type ListIndex = "operations_list" | "operations_live";
-
-function liveCondition(index: ListIndex): string {
-  return index === "operations_live" ? " AND o.done_time IS NULL" : "";
-}
-
-/** The types are walked one by one in the index: an aggregate would read every pending operation. */
-export const pendingWork: string = `
-  WITH RECURSIVE pending (type) AS (
-    SELECT min(type) FROM operations WHERE state = 'PENDING' AND lease_session IS NULL
-    UNION ALL
-    SELECT (SELECT min(type) FROM operations WHERE state = 'PENDING' AND lease_session IS NULL AND type > pending.type)
-    FROM pending WHERE pending.type IS NOT NULL
-  )
-  SELECT
+/** What is due first of what the indexes of starts do not tell. */
+export const pendingWork = `SELECT
     (SELECT min(next_timer) FROM operations WHERE next_timer IS NOT NULL),
-    (SELECT min((SELECT min(start_after) FROM operations o
-      WHERE o.state = 'PENDING' AND o.lease_session IS NULL AND o.type = pending.type)) FROM pending)`;
+    (SELECT min(heartbeat_time + lease_ms * 1000) FROM sessions WHERE kind = 'remote'),
+    EXISTS (SELECT 1 FROM child_links INDEXED BY child_links_sweep WHERE to_sweep = 1)`;
 
-export const listSessions = "SELECT session, kind, boot_id FROM sessions ORDER BY open_time, session";
+/** SessionRows with what each one has: begun, reserved, held. */
+export const listSessions: string = `SELECT ${SESSION_COLUMNS},
+    (SELECT count(*) FROM operations INDEXED BY operations_lease WHERE lease_session = s.session AND lease_begun = 1),
+    (SELECT count(*) FROM operations INDEXED BY operations_lease WHERE lease_session = s.session AND lease_begun = 0),
+    (SELECT count(*) FROM operations INDEXED BY operations_held WHERE held_session = s.session)
+  FROM sessions s ORDER BY open_time, session`;
 
-// What `commit` reads.
+/** GrantRows. */
+export const sessionGrants: string = `${grantedOperation} INDEXED BY operations_lease ${grantJoins}
+  WHERE o.lease_session = ?1
+  UNION ALL ${grantedOperation} INDEXED BY operations_held ${grantJoins} WHERE o.held_session = ?1
+  ORDER BY create_time, id`;
 
-export const getRequestKey =
-  "SELECT digest, name FROM request_keys WHERE service = ? AND tenant = ? AND method = ? AND request_id = ?";
+export const liveCounts =
+  "SELECT service, type, state, count FROM live_counts WHERE count > 0 ORDER BY service, type, state";
 
-export const getSession =
-  "SELECT session, kind, worker, types, slots, guarded, boot_id, lease_ms, open_time, heartbeat_time FROM sessions WHERE session = ?";
+// The partial index operations_held has these rows only.
+export const heldCount = "SELECT count(*) FROM operations WHERE held_session IS NOT NULL";
 
-/**
- * Due pending operations of one type with what a grant carries: StoredRows, then request and checkpoint.
- * The response columns are there for the row's shape; a pending operation has none.
- */
-export const acquire: string = `SELECT ${columns}, NULL, NULL, NULL, ${payloadColumns("m")}, ${payloadColumns("q")}, ${payloadColumns("c")}
-  FROM operations o INDEXED BY operations_start
-  ${payloadJoin("m", "metadata")} ${payloadJoin("q", "request")} ${payloadJoin("c", "checkpoint")}
-  WHERE o.state = 'PENDING' AND o.lease_session IS NULL AND o.type = ? AND o.start_after <= ?
-    AND (o.deadline IS NULL OR o.deadline > ?)
-  ORDER BY o.start_after LIMIT ?`;
+export const listTypes = "SELECT type, policy FROM declared_types ORDER BY type";
+export const putType =
+  "INSERT INTO declared_types (type, policy) VALUES (?, ?) ON CONFLICT DO UPDATE SET policy = excluded.policy";
 
-export const tickDue: string = `${storedOperation} INDEXED BY operations_timer ${storedJoins}
-  WHERE o.next_timer <= ? ORDER BY o.next_timer LIMIT ?`;
+export const listChildren = `SELECT l.service, l.name, o.type, o.state, l.policy, l.detached
+  FROM child_links l JOIN operations o ON o.service = l.service AND o.tenant = l.tenant AND o.name = l.name
+  WHERE l.tenant = ? AND l.parent_service = ? AND l.parent_name = ? ORDER BY l.position LIMIT ?`;
 
-/** All that a session holds: its leases, and what was taken from it and may still run. */
-export const closeSession: string = `${storedOperation} INDEXED BY operations_lease ${storedJoins} WHERE o.lease_session = ?1
-  UNION ALL ${storedOperation} INDEXED BY operations_held ${storedJoins} WHERE o.held_session = ?1`;
-
-const inserted = [...OPERATION_COLUMNS, ...DERIVED_COLUMNS];
-
-// Five updates instead of one: an UPDATE rewrites every index that has one of its columns, changed or not. So the
-// columns of the list indexes (done_time, delete_time) are set only where they do change.
-const changing = columnNames(`state, revision, update_time, start_after, attempt, lease_token, lease_session,
-  lease_begun, lease_guarded, attempt_start_time, activity_time, progress_percent, progress_message, cancel, next_timer`);
-const holding = columnNames("held_session, held_begun, held_guarded");
-const finishing = [...holding, ...columnNames("outcome, outcome_digest, error, done_time, expire_time")];
-const amending = columnNames("revision, update_time, cancel, held_session, held_begun, held_guarded");
-
-function update(names: readonly string[]): string {
-  return `UPDATE operations SET ${names.map((name) => `${name} = ?`).join(", ")} WHERE ${THIS_OPERATION}`;
+/** Those that count for a limit: of the type, or of the type and the key. */
+function slotUsersOf(limited: string): string {
+  const user = `o.service = ?1 AND o.tenant = ?2 AND o.type = ?3 AND ${limited}`;
+  return `SELECT o.name, o.create_time, o.id FROM operations o INDEXED BY operations_lease
+      WHERE o.lease_session IS NOT NULL AND ${user}
+    UNION ALL SELECT o.name, o.create_time, o.id FROM operations o INDEXED BY operations_held
+      WHERE o.held_session IS NOT NULL AND ${user}
+    ORDER BY 2, 3`;
 }
 
-/** What `commit` writes. */
-export const commitWrites = {
-  insertOperation: `INSERT INTO operations (${inserted.join(", ")}) VALUES (${inserted.map(() => "?").join(", ")})`,
-
-  /** An operation that was not done and is not done; values of `updateValues`. */
-  updateOperation: update(changing),
-  /** The same where `held` changes; values of `holdValues`. */
-  holdOperation: update([...changing, ...holding]),
-  /** An operation that ends; values of `finishValues`. */
-  finishOperation: update([...changing, ...finishing]),
-  /** An operation that was done; values of `amendValues`. */
-  amendOperation: update(amending),
-  /** A client deleted it. */
-  deleteOperation: update(["delete_time"]),
-
-  putPayload: `INSERT INTO payloads (service, tenant, name, kind, type_url, bytes) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET type_url = excluded.type_url, bytes = excluded.bytes, encoding = excluded.encoding, key_id = excluded.key_id`,
-
-  insertLabel: "INSERT INTO labels (service, tenant, name, key, value) VALUES (?, ?, ?, ?, ?)",
-
-  insertAttempt: `INSERT INTO attempts (service, tenant, name, attempt, session, start_time, end_time, outcome, error)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-
-  insertRequestKey:
-    "INSERT INTO request_keys (service, tenant, method, request_id, digest, name) VALUES (?, ?, ?, ?, ?, ?)",
-
-  /** The session that last held the operation stays on the receipt when the lease is gone. */
-  putReceipt: `INSERT INTO receipts (service, tenant, name, type, cancel, outcome, done_time, attempt, session)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET cancel = excluded.cancel, outcome = excluded.outcome, done_time = excluded.done_time,
-      attempt = excluded.attempt, session = coalesce(nullif(excluded.session, ''), session)`,
-
-  insertReceiptEvent: `INSERT INTO receipt_events (service, tenant, name, sequence, time, kind, detail, by)
-    SELECT ?1, ?2, ?3, coalesce(max(sequence), 0) + 1, ?4, ?5, ?6, ?7 FROM receipt_events
-    WHERE service = ?1 AND tenant = ?2 AND name = ?3`,
-
-  putSession: `INSERT INTO sessions (session, kind, worker, types, slots, guarded, boot_id, lease_ms, open_time, heartbeat_time)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET kind = excluded.kind, worker = excluded.worker, types = excluded.types,
-      slots = excluded.slots, guarded = excluded.guarded, boot_id = excluded.boot_id, lease_ms = excluded.lease_ms,
-      open_time = excluded.open_time, heartbeat_time = excluded.heartbeat_time`,
-
-  beatSession: "UPDATE sessions SET heartbeat_time = ? WHERE session = ?",
-  deleteSession: "DELETE FROM sessions WHERE session = ?",
-
-  insertFeedEvent:
-    "INSERT INTO feed (service, tenant, name, revision, state, time) VALUES (?, ?, ?, ?, ?, ?)",
-
-  insertAuditEntry: `INSERT INTO audit (service, tenant, name, time, action, principal, origin, reason, revision_before, revision_after)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-
-  noteInstant: "UPDATE meta SET last_instant = ? WHERE last_instant < ?",
-} as const satisfies Record<string, string>;
-
-/** Retention. Work that may still run (`held`) keeps its operation. */
-export const purge = {
-  expired: `SELECT service, tenant, name FROM operations INDEXED BY operations_expire
-    WHERE expire_time <= ? AND held_session IS NULL ORDER BY expire_time LIMIT ?`,
-  /** Only on a full disk: what clients deleted goes before its retention has passed. */
-  deleted: `SELECT service, tenant, name FROM operations INDEXED BY operations_deleted
-    WHERE delete_time IS NOT NULL AND done_time IS NOT NULL AND held_session IS NULL ORDER BY delete_time LIMIT ?`,
-  keepCheckpoint: `UPDATE receipts SET checkpoint_type_url = c.type_url, checkpoint_bytes = c.bytes,
-      checkpoint_encoding = c.encoding, checkpoint_key_id = c.key_id
-    FROM payloads c
-    WHERE receipts.service = ?1 AND receipts.tenant = ?2 AND receipts.name = ?3
-      AND c.service = ?1 AND c.tenant = ?2 AND c.name = ?3 AND c.kind = 'checkpoint'`,
-  /** Payloads, attempts, labels and request keys go with it. */
-  operation: `DELETE FROM operations WHERE ${THIS_OPERATION}`,
-  /** Positions are in the order of time, so the oldest rows are looked at and nothing is searched for. */
-  feed: `DELETE FROM feed WHERE position IN
-    (SELECT position FROM (SELECT position, time FROM feed ORDER BY position LIMIT ?) WHERE time < ?)`,
-  audit: `DELETE FROM audit WHERE position IN
-    (SELECT position FROM (SELECT position, time FROM audit ORDER BY position LIMIT ?) WHERE time < ?)`,
-  receipts: `DELETE FROM receipts WHERE (service, tenant, name) IN
-    (SELECT t.service, t.tenant, t.name FROM receipts t INDEXED BY receipts_done
-      WHERE t.done_time < ? AND NOT EXISTS (SELECT 1 FROM operations o
-        WHERE o.service = t.service AND o.tenant = t.tenant AND o.name = t.name)
-      ORDER BY t.done_time LIMIT ?)`,
+/** All that have a lease or are held are looked at: as many as the workers have slots. */
+export const slotUsers = {
+  ofType: slotUsersOf("o.type_limit > 0"),
+  ofKey: slotUsersOf("o.key_limit > 0 AND o.concurrency_key = ?4"),
 } as const;
 
-/** The keys that seal page tokens. */
-export const pageTokenKeys = {
-  newest: "SELECT id, bytes, create_time FROM keys WHERE purpose = 'page-token' ORDER BY id DESC LIMIT 1",
-  byId: "SELECT bytes FROM keys WHERE purpose = 'page-token' AND id = ?",
-  insert: "INSERT INTO keys (purpose, bytes, create_time) VALUES ('page-token', ?, ?)",
-  deleteOld: "DELETE FROM keys WHERE purpose = 'page-token' AND create_time < ?",
-} as const;
+export const cancelHistory = `SELECT stop_ms FROM receipts INDEXED BY receipts_stopped
+  WHERE service = ? AND tenant = ? AND type = ? AND stop_ms IS NOT NULL ORDER BY done_time DESC LIMIT ?`;

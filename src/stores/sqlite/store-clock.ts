@@ -104,7 +104,9 @@ export function instantNow(stored: StoredClock, boot: BootClocks, wall: Instant)
 
 /** What the database holds of the clock. */
 export function readStoredClock(database: DatabaseSync): StoredClock {
-  const sql = "SELECT last_instant, boot_id, anchor_wall, anchor_boottime, anchor_monotonic FROM meta";
+  // A heartbeat writes no more than its own row.
+  const last = "max(last_instant, coalesce((SELECT max(heartbeat_time) FROM sessions), 0))";
+  const sql = `SELECT ${last}, boot_id, anchor_wall, anchor_boottime, anchor_monotonic FROM meta`;
   const row = getRow<[number, string, number, number, number]>(prepareRows(database, sql));
   const [lastInstant, bootId, wall, boottime, monotonic] = row ?? [0, "", 0, 0, 0];
   return { lastInstant, bootId, wall, boottime, monotonic };

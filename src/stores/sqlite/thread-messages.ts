@@ -1,11 +1,29 @@
 // What the store's threads say to the main thread, and how an error crosses.
+
+import type { Instant } from "../../base/clock.ts";
 import type { ErrorReason } from "../../base/error-reasons.ts";
 import { type ErrorParameters, type FieldViolation, RpcError } from "../../base/rpc-error.ts";
 import type { Command } from "../../engine/commands.ts";
+import type { SlotKey } from "../../engine/decision.ts";
 import type { OperationDetail, OperationKey, StoredReceipt } from "../../engine/operation.ts";
-import type { ListPage, ListQuery, PendingWork, Store } from "../../engine/store.ts";
+import type {
+  ChainEntry,
+  ChildSummary,
+  DeclaredType,
+  FeedQuery,
+  ListPage,
+  ListQuery,
+  LiveCounts,
+  OpenSession,
+  PendingWork,
+  SlotUsers,
+  Store,
+  UnchainedEvent,
+} from "../../engine/store.ts";
+import type { TokenKey } from "../sealed-token.ts";
 import type { CommitMessage } from "./commit-message.ts";
-import type { StoredRow } from "./rows.ts";
+import type { GrantRow } from "./pending-search.ts";
+import type { ListedRow, StoredRow } from "./rows.ts";
 import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
 import type { ClockSource } from "./store-clock.ts";
 
@@ -20,7 +38,15 @@ export function keyParts(key: OperationKey): KeyParts {
 export interface WriterCalls {
   commit(commands: readonly Command[]): CommitMessage;
   pendingWork(): PendingWork;
-  listSessions(): Awaited<ReturnType<Store["listSessions"]>>;
+  listSessions(): readonly OpenSession[];
+  sessionGrants(session: string): readonly GrantRow[];
+  liveCounts(): readonly LiveCounts[];
+  heldCount(): number;
+  listTypes(): readonly DeclaredType[];
+  putTypes(types: readonly DeclaredType[]): void;
+  unchainedEvents(limit: number): readonly UnchainedEvent[];
+  chainHead(service: string, tenant: string): ChainEntry | undefined;
+  appendChain(...appended: Parameters<Store["appendChain"]>): void;
   /** Answers which operations are gone. */
   purge(limit: number): readonly KeyParts[];
   close(): void;
@@ -33,6 +59,15 @@ export interface ReaderCalls {
   getOperationDetail(key: KeyParts): DetailMessage | null;
   getReceipt(key: KeyParts): StoredReceipt | null;
   listOperations(query: ListQuery): PageMessage;
+  listChildren(key: KeyParts, limit: number): readonly ChildSummary[];
+  slotUsers(slot: SlotKey, limit: number): SlotUsers;
+  /** Durations in milliseconds, newest first. */
+  cancelDurations(service: string, tenant: string, type: string): readonly number[];
+  readFeed(query: FeedMessageQuery): FeedMessage;
+  feedPosition(): number;
+  newestTokenKey(): TokenKey;
+  tokenKeyBytes(id: number): Uint8Array | undefined;
+  readChain(query: Parameters<Store["readChain"]>[0]): Awaited<ReturnType<Store["readChain"]>>;
   backup(path: string): void;
   close(): void;
 }
@@ -44,8 +79,36 @@ export interface DetailMessage extends Omit<OperationDetail, "record" | "respons
 
 /** A ListPage with its operations as rows. */
 export interface PageMessage extends Omit<ListPage, "operations"> {
-  rows: readonly StoredRow[];
+  rows: readonly ListedRow[];
 }
+
+/**
+ * A FeedQuery whose names are known by a number: up to 10,000 of them go to the reader's thread once, and not with each
+ * read.
+ */
+export interface FeedMessageQuery extends Omit<FeedQuery, "names"> {
+  names: { id: number; names: readonly string[] | null } | null;
+}
+
+/** A FeedPage with each operation once; "names unknown" asks for the names again. */
+export type FeedMessage =
+  | "names unknown"
+  | {
+      rows: readonly ListedRow[];
+      events: readonly FeedEventRow[];
+      position: number;
+      isAtEnd: boolean;
+    };
+
+/** An event, and which of the rows it is about; -1 for none. */
+export type FeedEventRow = [
+  position: number,
+  name: string,
+  revision: number,
+  state: string,
+  time: Instant,
+  row: number,
+];
 
 export interface WriterOptions {
   folder: string;

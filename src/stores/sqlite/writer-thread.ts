@@ -43,8 +43,16 @@ function serviceOf(writer: Writer, lock: FolderLock): ThreadService<WriterCalls>
   return {
     calls: {
       commit: (commands) => encodeCommitResult(writer.commit(commands)),
-      pendingWork: () => writer.pendingWork(),
-      listSessions: () => writer.listSessions(),
+      pendingWork: () => writer.reads.pendingWork(),
+      listSessions: () => writer.reads.listSessions(),
+      sessionGrants: (session) => writer.reads.sessionGrants(session),
+      liveCounts: () => writer.reads.liveCounts(),
+      heldCount: () => writer.reads.heldCount(),
+      listTypes: () => writer.reads.listTypes(),
+      putTypes: (types) => writer.putTypes(types),
+      unchainedEvents: (limit) => writer.chain.unchained(limit),
+      chainHead: (service, tenant) => writer.chain.head(service, tenant),
+      appendChain: (entries, checkpoints) => writer.appendChain(entries, checkpoints),
       purge: (limit) => writer.purge(limit),
       close: () => {
         writer.close();

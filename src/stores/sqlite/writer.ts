@@ -7,16 +7,18 @@ import type { Command, CommandOutcome } from "../../engine/commands.ts";
 import { decide } from "../../engine/decide.ts";
 import { type Decision, keyText } from "../../engine/decision.ts";
 import type { StoredOperation } from "../../engine/operation.ts";
-import type { CommitFailure, CommitResult, PendingWork } from "../../engine/store.ts";
-import { allRows, getRow, inTransaction, prepareRows } from "./database.ts";
+import type { CommitFailure, CommitResult, DeclaredType } from "../../engine/store.ts";
+import { ChainLog } from "./chain-log.ts";
+import { getRow, inTransaction, prepareRows } from "./database.ts";
 import { DecisionWriter } from "./decision-writer.ts";
-import { rotatePageTokenKeys } from "./page-token-keys.ts";
 import { type LoadedReadSet, ReadSetLoader } from "./read-set.ts";
 import { Retention } from "./retention.ts";
 import { RoomKeeper } from "./room-keeper.ts";
 import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
-import { listSessions, pendingWork } from "./statements.ts";
+import { putType } from "./statements.ts";
 import { type KeyParts, storageUnavailable, type ThreadEvent } from "./thread-messages.ts";
+import { rotateTokenKeys } from "./token-keys.ts";
+import { WriterReads } from "./writer-reads.ts";
 
 /** The log is written back once it is this long: 4 MiB. */
 const CHECKPOINT_PAGES = 1000;
@@ -32,6 +34,8 @@ export interface WriterParts {
 }
 
 export class Writer {
+  readonly reads: WriterReads;
+  readonly chain: ChainLog;
   readonly #folder: string;
   readonly #database: DatabaseSync;
   readonly #clock: Clock;
@@ -40,8 +44,7 @@ export class Writer {
   readonly #decisions: DecisionWriter;
   readonly #retention: Retention;
   readonly #room: RoomKeeper;
-  readonly #pendingWork: StatementSync;
-  readonly #listSessions: StatementSync;
+  readonly #putType: StatementSync;
   readonly #logLength: StatementSync;
   /** How long the log was at the last attempt to write it back. */
   #checkpointedAt = 0;
@@ -56,8 +59,9 @@ export class Writer {
     this.#decisions = new DecisionWriter(database);
     this.#retention = new Retention(database);
     this.#room = new RoomKeeper({ folder, database, clock, tell });
-    this.#pendingWork = prepareRows(database, pendingWork);
-    this.#listSessions = prepareRows(database, listSessions);
+    this.#putType = database.prepare(putType);
+    this.reads = new WriterReads(database, clock);
+    this.chain = new ChainLog(database);
     this.#logLength = prepareRows(database, "PRAGMA wal_checkpoint(NOOP)");
   }
 
@@ -106,15 +110,18 @@ export class Writer {
     return purged;
   }
 
-  pendingWork(): PendingWork {
-    const row = getRow<[number | null, number | null]>(this.#pendingWork);
-    const [nextTimer, nextStart] = row ?? [null, null];
-    return { nextTimer, nextStart };
+  /** Adds or replaces declared types. */
+  putTypes(types: readonly DeclaredType[]): void {
+    this.#write(() =>
+      inTransaction(this.#database, "IMMEDIATE", () => {
+        for (const { type, policy } of types) this.#putType.run(type, JSON.stringify(policy));
+      }),
+    );
   }
 
-  listSessions(): { session: string; kind: "embedded" | "remote"; bootId: string }[] {
-    const rows = allRows<[string, "embedded" | "remote", string]>(this.#listSessions);
-    return rows.map(([session, kind, bootId]) => ({ session, kind, bootId }));
+  /** See ChainLog. */
+  appendChain(...appended: Parameters<ChainLog["append"]>): void {
+    this.#write(() => this.chain.append(...appended));
   }
 
   /** Writes the log back when it has grown; runs after the commit was answered. */
@@ -147,7 +154,7 @@ export class Writer {
   }
 
   #rotateKeys(): void {
-    inTransaction(this.#database, "IMMEDIATE", () => rotatePageTokenKeys(this.#database, this.#clock.now()));
+    inTransaction(this.#database, "IMMEDIATE", () => rotateTokenKeys(this.#database, this.#clock.now()));
   }
 
   /** Throws only when nothing of the batch was committed, or (fatal) when nobody can know. */
@@ -190,6 +197,18 @@ export class Writer {
     const changed = changedBy(decision, loaded);
     this.#loader.committed(changed);
     return { outcomes: decision.outcomes.map((outcome) => withPayloads(outcome, loaded)), changed };
+  }
+
+  /** A write beside commits; throws STORAGE_FULL when there was no room. */
+  #write(work: () => void): void {
+    this.#requireAlive();
+    try {
+      work();
+    } catch (error) {
+      if (sqliteFailure(error) !== "full") throw this.#failure(error);
+      this.#room.lost();
+      throw new RpcError("STORAGE_FULL", {}, { cause: error });
+    }
   }
 
   /** On a full disk: deletes use the reserve. */

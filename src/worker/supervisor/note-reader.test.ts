@@ -24,12 +24,17 @@ const rows: readonly [name: string, text: string, notes: Partial<ReturnType<Note
   ["the first unknown line only", "one\ntwo\n", { unknown: "one" }],
   ["a percent that is no number", '{"percent":"4"}', { unknown: '{"percent":"4"}' }],
   ["a checkpoint that is no object", '{"checkpoint":[1]}', { unknown: '{"checkpoint":[1]}' }],
+  ["a critical section", '{"critical": "commit"}', { critical: { section: "commit" } }],
+  ["the end of a critical section", '{"critical":"a"}\n{"critical":null}', { critical: { section: null } }],
+  ["a critical section without a reason", '{"critical":""}', { unknown: '{"critical":""}' }],
   ["null", "null", { unknown: "null" }],
 ];
 
+const none = { progress: null, checkpoint: null, critical: null, unknown: null };
+
 for (const [name, text, notes] of rows) {
   test(`a line with ${name} is read`, () => {
-    assert.deepEqual(read(text), { progress: null, checkpoint: null, unknown: null, ...notes });
+    assert.deepEqual(read(text), { ...none, ...notes });
   });
 }
 
@@ -59,6 +64,7 @@ test("a line above 1 MiB is skipped, and the next one read", () => {
   assert.deepEqual(reader.take(), {
     progress: { percent: 5, message: "" },
     checkpoint: null,
+    critical: null,
     unknown: "a line of more than 1048576 bytes",
   });
 });

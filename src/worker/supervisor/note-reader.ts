@@ -11,13 +11,17 @@ export class NoteReader {
   #chunks: Buffer[] = [];
   #pending = 0;
   #isSkipping = false;
-  #notes: CommandNotes = { progress: null, checkpoint: null, unknown: null };
+  #notes: CommandNotes = none();
   #sawUnknown = false;
 
   /** True if there are notes to take. */
   get hasNotes(): boolean {
-    const { progress, checkpoint, unknown } = this.#notes;
-    return progress !== null || checkpoint !== null || unknown !== null;
+    return Object.values(this.#notes).some((note) => note !== null);
+  }
+
+  /** True if they must not wait: whether a stop is held back depends on them. */
+  get areUrgent(): boolean {
+    return this.#notes.critical !== null;
   }
 
   push(chunk: Buffer): void {
@@ -38,7 +42,7 @@ export class NoteReader {
   /** What came since the last call. */
   take(): CommandNotes {
     const notes = this.#notes;
-    this.#notes = { progress: null, checkpoint: null, unknown: null };
+    this.#notes = none();
     return notes;
   }
 
@@ -76,17 +80,23 @@ export class NoteReader {
       this.#unknown(line);
       return;
     }
-    const { percent, message, checkpoint } = note;
+    const { percent, message, checkpoint, critical } = note;
     const isProgress = typeof percent === "number" && Number.isFinite(percent);
     if (isProgress) this.#notes.progress = { percent, message: typeof message === "string" ? message : "" };
     if (isObject(checkpoint)) this.#notes.checkpoint = checkpoint as JsonObject;
-    if (!isProgress && !isObject(checkpoint)) this.#unknown(line);
+    const isCritical = critical === null || (typeof critical === "string" && critical !== "");
+    if (isCritical) this.#notes.critical = { section: critical };
+    if (!isProgress && !isObject(checkpoint) && !isCritical) this.#unknown(line);
   }
 
   #unknown(line: string): void {
     if (!this.#sawUnknown) this.#notes.unknown = line.slice(0, UNKNOWN_MAX);
     this.#sawUnknown = true;
   }
+}
+
+function none(): CommandNotes {
+  return { progress: null, checkpoint: null, critical: null, unknown: null };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

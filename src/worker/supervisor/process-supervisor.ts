@@ -58,13 +58,17 @@ export class ProcessSupervisor {
   readonly #records: ProcessRecords;
   readonly #bootId: string;
   readonly #logger: Logger;
+  readonly #isAttached: boolean;
   readonly #commands = new Map<string, Command>();
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   /** Orders given before the supervisor listens; null once it does. */
   #waiting: SupervisorOrder[] | null = null;
+  #leaseEndNs: bigint | null = null;
 
-  constructor(options: { processFolder: string; bootId: string; logger: Logger }) {
+  /** `isAttached`: commands may be given this process's standard streams; the supervisor then holds them, too. */
+  constructor(options: { processFolder: string; bootId: string; logger: Logger; isAttached?: boolean }) {
+    this.#isAttached = options.isAttached ?? false;
     this.#folder = resolvePath(options.processFolder);
     this.#records = new ProcessRecords(this.#folder);
     this.#bootId = options.bootId;
@@ -92,6 +96,16 @@ export class ProcessSupervisor {
     };
   }
 
+  /**
+   * The worker's lease is certain until then, on the machine's monotonic clock: afterwards the supervisor kills every
+   * command by itself, also while this process is stopped. null: there is no limit.
+   */
+  leaseUntil(endNs: bigint | null): void {
+    this.#leaseEndNs = endNs;
+    // One that does not listen yet is told when it does.
+    if (this.#child && !this.#waiting) this.#send(this.#leaseOrder());
+  }
+
   /** Lets the supervisor kill what is left and end; resolves when it has, after 10 s at most. */
   async close(): Promise<void> {
     const child = this.#child;
@@ -115,6 +129,10 @@ export class ProcessSupervisor {
     else this.#child?.send(order, () => {}); // a failed send: it is gone, `exit` follows
   }
 
+  #leaseOrder(): SupervisorOrder {
+    return { type: "lease", endNs: this.#leaseEndNs === null ? "" : String(this.#leaseEndNs) };
+  }
+
   #start(): void {
     const owner = ownProcess();
     const child = spawn(
@@ -122,7 +140,11 @@ export class ProcessSupervisor {
       // A small young generation: 65 MB resident after 100 commands instead of 73 (dist, Node 24).
       ["--max-semi-space-size=1", entry, this.#folder, this.#bootId, String(owner.pid), owner.startTime],
       // Its own session: what kills the worker's process group, or its terminal, must not take the supervisor along.
-      { detached: true, stdio: ["ignore", "ignore", "inherit", "ipc"], env: supervisorEnvironment() },
+      {
+        detached: true,
+        stdio: ["ignore", "ignore", "inherit", "ipc", ...(this.#isAttached ? [0, 1, 2] : [])],
+        env: supervisorEnvironment(),
+      },
     );
     this.#child = child;
     this.#waiting = [];
@@ -143,6 +165,10 @@ export class ProcessSupervisor {
     if (news.type === "ready") {
       const orders = this.#waiting ?? [];
       this.#waiting = null;
+      // The newest, before all orders:
+      //   lease to 2 s, spawn -> the supervisor is slow to start -> lease to 4 s -> it is ready after 3 s.
+      // In the order in which they were given, the spawn would be refused for a lease that was renewed long ago.
+      if (this.#leaseEndNs !== null) this.#send(this.#leaseOrder());
       for (const order of orders) this.#send(order);
       return;
     }

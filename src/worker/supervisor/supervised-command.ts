@@ -20,6 +20,9 @@ const POLL_MAX_MS = 200;
 /** How long the outputs may stay open when all processes that we know of are gone. */
 const OUTPUT_CLOSE_MS = 500;
 
+/** The supervisor's descriptors that are the worker's standard input, output and error (process-supervisor.ts). */
+const attachedStreams = [4, 5, 6] as const;
+
 /** Where the supervisor's records go, and who owns them. */
 export interface RecordPlace extends Pick<ProcessRecord, "bootId" | "owner"> {
   records: ProcessRecords;
@@ -41,6 +44,7 @@ export class SupervisedCommand {
   #hasExited = false;
   #wasStopped = false;
   #isKilling = false;
+  #lostLease = false;
 
   constructor(order: SpawnOrder, place: RecordPlace, tell: (news: SupervisorNews) => void) {
     this.#order = order;
@@ -56,6 +60,12 @@ export class SupervisedCommand {
   terminate(): void {
     this.#stop("SIGTERM", "SIGCONT");
     this.#tell({ type: "terminated", marker: this.#order.marker });
+  }
+
+  /** The worker's lease has passed: it is killed, and nobody may take that for its own end. */
+  leaseLost(): void {
+    this.#lostLease = true;
+    this.kill();
   }
 
   /** SIGKILL, until nothing is left. */
@@ -105,14 +115,15 @@ export class SupervisedCommand {
     this.#tell({
       type: "gone",
       marker,
-      exit: { code, signal, wasStopped: this.#wasStopped, stdout, stderr },
+      exit: { code, signal, wasStopped: this.#wasStopped, lostLease: this.#lostLease, stdout, stderr },
     });
   }
 
   #spawn(): ChildProcess {
     const { command, cwd, env } = this.#order;
     const [program = "", ...args] = command;
-    return spawn(program, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "pipe", "pipe"] });
+    const streams = this.#order.isAttached ? attachedStreams : (["pipe", "pipe", "pipe"] as const);
+    return spawn(program, args, { cwd, env, detached: true, stdio: [...streams, "pipe"] });
   }
 
   #exitOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
@@ -132,6 +143,7 @@ export class SupervisedCommand {
     const notes = child.stdio[3] as Readable;
     notes.on("data", (chunk: Buffer) => {
       this.#notes.push(chunk);
+      if (this.#notes.areUrgent) this.#tellNotes();
       if (!this.#notes.hasNotes || this.#notesTimer) return;
       this.#notesTimer = startTimer(NOTES_EVERY_MS, () => this.#tellNotes());
     });

@@ -2,6 +2,8 @@
 // It holds one end of a pipe; however the worker ends, the pipe does, and the supervisor kills every command, waits
 // until they are gone, and ends. It imports little, to be small and quick to start.
 import { writeSync } from "node:fs";
+import { monotonicNs } from "../../base/clock.ts";
+import { startTimer, type Timer } from "../../base/timers.ts";
 import { settlesWithin } from "../settles-within.ts";
 import { ProcessRecords } from "./process-record.ts";
 import { type RecordPlace, SupervisedCommand } from "./supervised-command.ts";
@@ -14,20 +16,45 @@ class Supervisor {
   readonly #place: RecordPlace;
   readonly #commands = new Map<string, SupervisedCommand>();
   #isEnding = false;
+  #leaseEndNs: bigint | null = null;
+  #leaseTimer: Timer | undefined;
 
   constructor(place: RecordPlace) {
     this.#place = place;
   }
 
   receive(order: SupervisorOrder): void {
+    if (order.type === "lease") {
+      this.#leaseEndNs = order.endNs === "" ? null : BigInt(order.endNs);
+      this.#watchLease();
+      return;
+    }
     const { marker } = order;
     if (order.type === "terminate") this.#commands.get(marker)?.terminate();
     else if (order.type === "kill") this.#commands.get(marker)?.kill();
-    else if (!this.#isEnding) {
+    else if (this.#leaseLeftMs() <= 0) {
+      // An order of a worker that was stopped meanwhile: its operation is another's by now.
+      tell({ type: "refused", marker, problem: "the worker's lease has passed" });
+    } else if (!this.#isEnding) {
       const command = new SupervisedCommand(order, this.#place, tell);
       this.#commands.set(marker, command);
       void command.gone.then(() => this.#commands.delete(marker));
     }
+  }
+
+  #leaseLeftMs(): number {
+    return this.#leaseEndNs === null
+      ? Number.POSITIVE_INFINITY
+      : Number(this.#leaseEndNs - monotonicNs()) / 1e6;
+  }
+
+  /** By this process's own clock: the worker may be stopped, or too busy to say anything. */
+  #watchLease(): void {
+    this.#leaseTimer?.cancel();
+    const leftMs = this.#leaseLeftMs();
+    if (leftMs === Number.POSITIVE_INFINITY) return;
+    if (leftMs > 0) this.#leaseTimer = startTimer(leftMs, () => this.#watchLease());
+    else for (const command of this.#commands.values()) command.leaseLost();
   }
 
   /** Kills everything and ends the process; called again it does nothing. */

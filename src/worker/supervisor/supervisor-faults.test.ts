@@ -27,7 +27,7 @@ function startWorkerProcess(t: TestContext, folder: string, script: string): Chi
      const command = ["sh", "-c", ${JSON.stringify(script)}];
      const operations = [defineOperation({ type: "run", kind: "process", command, cwd: ${JSON.stringify(folder)} })];
      const processFolder = ${JSON.stringify(join(folder, "processes"))};
-     await createWorker({ connection, operations, processFolder, logger: createLogger("silent") }).start();
+     await createWorker({ connection, handlers: operations, processFolder, logger: createLogger("silent") }).start();
      connection.assign("run");
      startInterval(1000, () => {});`,
   );

@@ -13,6 +13,8 @@ export interface SpawnOrder {
   env: Readonly<Record<string, string>>;
   /** Written to standard input. */
   input: string;
+  /** It gets the worker's own standard streams instead; nothing is written or captured. */
+  isAttached: boolean;
 }
 
 export type SupervisorOrder =
@@ -20,7 +22,12 @@ export type SupervisorOrder =
   /** SIGTERM, then SIGCONT so that a stopped process can act on it. */
   | { type: "terminate"; marker: string }
   /** SIGKILL, to the group and to whatever left it, until nothing is left. */
-  | { type: "kill"; marker: string };
+  | { type: "kill"; marker: string }
+  /**
+   * The worker's lease is certain until then: nanoseconds of the machine's monotonic clock, as text. When that passes
+   * without a later one, the supervisor kills every command by itself. "" takes the limit away.
+   */
+  | { type: "lease"; endNs: string };
 
 /** The end of an output stream. */
 export interface CapturedOutput {
@@ -37,6 +44,8 @@ export interface CommandExit {
   signal: string | null;
   /** True if it had not ended when it was told to stop. */
   wasStopped: boolean;
+  /** True if the supervisor killed it because the worker's lease had passed. */
+  lostLease: boolean;
   stdout: CapturedOutput;
   stderr: CapturedOutput;
 }
@@ -45,7 +54,9 @@ export interface CommandExit {
 export interface CommandNotes {
   progress: { percent: number; message: string } | null;
   checkpoint: JsonObject | null;
-  /** A line that is neither, the first one only. */
+  /** A critical section was entered, or (section null) left. */
+  critical: { section: string | null } | null;
+  /** A line that is none of these, the first one only. */
   unknown: string | null;
 }
 

@@ -2,21 +2,36 @@
 import assert from "node:assert/strict";
 import { connect } from "node:http2";
 import { after, before, test } from "node:test";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Metadata } from "@grpc/grpc-js";
 import { ERROR_DOMAIN, type ErrorReason, errorReasons } from "../../../src/base/error-reasons.ts";
 import { httpStatusOf } from "../../../src/base/status-code.ts";
 import {
   type GetReceiptRequest,
   GetReceiptRequestSchema,
+  CancelOperationRequestSchema as NativeCancelRequestSchema,
+  ReleaseHeldOperationRequestSchema,
+  RerunOperationRequestSchema,
   StartOperationRequestSchema,
 } from "../../../src/protocol/gen/belay/v1/operations_pb.ts";
+import type { StartChildSchema } from "../../../src/protocol/gen/belay/v1/workers_pb.ts";
 import {
   GetOperationRequestSchema,
   ListOperationsRequestSchema,
 } from "../../../src/protocol/gen/google/longrunning/operations_pb.ts";
 import { HealthCheckRequestSchema } from "../../../src/protocol/gen/grpc/health/v1/health_pb.ts";
-import { CallFailure, callGrpc, failureOfRest, grpcLroClient, restLroClient } from "./lro-client.ts";
+import { connectRawWorker, RawWorker } from "../../../src/testing/raw-worker.ts";
+import { openWatch } from "../wire/watch-client.ts";
+import { WireClient } from "../wire/wire-client.ts";
+import {
+  CallFailure,
+  callGrpc,
+  failureOfGrpc,
+  failureOfRest,
+  failureOfStatus,
+  grpcLroClient,
+  restLroClient,
+} from "./lro-client.ts";
 import { type LroWorld, startWorld } from "./lro-world.ts";
 import { rawRequest } from "./raw-http.ts";
 
@@ -56,6 +71,56 @@ function nested(depth: number): object {
   let value = {};
   for (let level = 1; level < depth; level++) value = { a: value };
   return value;
+}
+
+/** A method of belay.v1.Operations that takes a name. */
+async function native<Schema extends DescMessage>(
+  method: string,
+  schema: Schema,
+  init: MessageInitShape<Schema>,
+): Promise<void> {
+  await callGrpc(world.grpc, `/belay.v1.Operations/${method}`, toBinary(schema, create(schema, init)));
+}
+
+/** A watch that is refused. */
+async function watchWith(transport: "grpc" | "rest", resumeToken: string): Promise<void> {
+  const wire = new WireClient({ url: world.url, authority: null });
+  const error = await openWatch(wire, transport, { resumeToken }).ended;
+  wire.close();
+  assert.ok(error);
+  throw new CallFailure({
+    ...error,
+    fields: [],
+    hasRetryInfo: false,
+    detailTypes: error.details.map((detail) => detail["@type"]),
+    httpStatus: null,
+    headers: {},
+  });
+}
+
+/** A worker with attempts of its own, that starts a child by each of them; throws what the last one is refused with. */
+async function startChildren(
+  parents: number,
+  child: MessageInitShape<typeof StartChildSchema>,
+  before: (name: string) => Promise<void> = async () => {},
+): Promise<void> {
+  const worker = await connectRawWorker(world.address, { slots: parents });
+  try {
+    for (let number = 1; number <= parents; number++) {
+      await world.start("test.raw");
+      const { attempt } = await worker.begun();
+      await before(attempt.name);
+      const value = {
+        ...{ requestNumber: BigInt(number), parent: attempt, type: "test.parked", requestId: "c" },
+        ...child,
+      };
+      worker.say({ case: "startChild", value });
+      const { refused } = await worker.next("child");
+      if (refused) throw failureOfStatus(refused);
+    }
+  } finally {
+    await worker.bye();
+  }
 }
 
 const absent = "operations/opr00000000000000000";
@@ -189,6 +254,60 @@ const provoked: readonly [ErrorReason, "grpc" | "rest", Provoke][] = [
       );
     },
   ],
+  [
+    "ETAG_MISMATCH",
+    "grpc",
+    async () =>
+      native("CancelOperation", NativeCancelRequestSchema, {
+        name: await world.start("test.parked"),
+        etag: '"99"',
+      }),
+  ],
+  [
+    "ETAG_MISMATCH",
+    "rest",
+    async () => rest("POST", `/belay/v1/${await world.start("test.parked")}:cancel`, `{"etag":"\\"99\\""}`),
+  ],
+  [
+    "NOT_HELD",
+    "grpc",
+    async () =>
+      native("ReleaseHeldOperation", ReleaseHeldOperationRequestSchema, {
+        name: await world.startDone(),
+        reason: "seen",
+      }),
+  ],
+  [
+    "NOT_HELD",
+    "rest",
+    async () => rest("POST", `/belay/v1/${await world.startDone()}:releaseHold`, `{"reason":"seen"}`),
+  ],
+  [
+    "NOT_RERUNNABLE",
+    "grpc",
+    async () => native("RerunOperation", RerunOperationRequestSchema, { name: await world.startDone() }),
+  ],
+  ["NOT_RERUNNABLE", "rest", async () => rest("POST", `/belay/v1/${await world.startDone()}:rerun`, "{}")],
+  ["INVALID_RESUME_TOKEN", "grpc", () => watchWith("grpc", "nonsense")],
+  ["INVALID_RESUME_TOKEN", "rest", () => watchWith("rest", "nonsense")],
+  [
+    "WORKER_PROTOCOL",
+    "grpc",
+    async () => {
+      const worker = new RawWorker(world.address);
+      worker.say({ case: "heartbeat", value: { sequence: 1n } });
+      const error = await worker.ended;
+      if (error) throw failureOfGrpc(error);
+    },
+  ],
+  [
+    "LEASE_LOST",
+    "grpc",
+    () =>
+      startChildren(1, { parent: { service: "default", tenant: "default", name: absent, leaseToken: 9n } }),
+  ],
+  ["PARENT_CLOSED", "grpc", () => startChildren(1, {}, async (name) => void (await grpc().cancel(name)))],
+  ["CHILD_LIMIT", "grpc", () => startChildren(17, { shared: true })],
 ];
 
 for (const [reason, transport, provoke] of provoked) {
@@ -234,6 +353,12 @@ const elsewhere: Partial<Record<ErrorReason, string>> = {
   CANCEL_NOT_SUPPORTED: "conformance/services",
   START_NOT_SERVED: "conformance/declared",
   ENDPOINT_NOT_FOUND: "conformance/yandex/endpoints.test.ts",
+  FORCE_REFUSED: "conformance/native/permissions.test.ts",
+  WORKER_CREDENTIAL: "conformance/native/permissions.test.ts",
+  WORK_REFUSED: "conformance/native/permissions.test.ts",
+  RESUME_TOKEN_EXPIRED: "conformance/store/feed-reads.ts; on the wire in src/server/streams.test.ts",
+  WATCH_TOO_SLOW: "src/services/native/watch-operations.test.ts",
+  WORKER_TOO_SLOW: "src/services/worker/worker-outbox.test.ts",
   HTTP2_WITHOUT_GRPC: "foreign-clients.test.ts: over HTTP/2 without gRPC",
 };
 

@@ -48,6 +48,7 @@ test("the server and each of its services are SERVING", async () => {
     "google.longrunning.Operations",
     "belay.v1.Operations",
     "belay.v1.OperationStarter",
+    "belay.v1.Workers",
   ]) {
     assert.equal(await check(service), ServingStatus.SERVING);
   }
@@ -108,6 +109,7 @@ const services = [
   "google.longrunning.Operations",
   "belay.v1.Operations",
   "belay.v1.OperationStarter",
+  "belay.v1.Workers",
   "grpc.health.v1.Health",
   "grpc.reflection.v1.ServerReflection",
   "grpc.reflection.v1alpha.ServerReflection",

@@ -18,7 +18,7 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from "../../../src/protocol/gen/google/rpc/error_details_pb.ts";
-import { StatusSchema } from "../../../src/protocol/gen/google/rpc/status_pb.ts";
+import { type Status, StatusSchema } from "../../../src/protocol/gen/google/rpc/status_pb.ts";
 
 /** An operation as either transport shows it. */
 export interface SeenOperation {
@@ -118,6 +118,17 @@ export function callGrpc(
 export function failureOfGrpc(error: ServiceError): CallFailure {
   const [bytes] = error.metadata?.get("grpc-status-details-bin") ?? [];
   const details = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes).details : [];
+  const headers = Object.fromEntries(
+    Object.entries(error.metadata?.getMap() ?? {}).map(([key, value]) => [key, String(value)]),
+  );
+  return failureOfStatus({ code: error.code, message: error.details, details }, headers);
+}
+
+/** What a google.rpc.Status tells, wherever it came. */
+export function failureOfStatus(
+  { code, message, details }: Pick<Status, "code" | "message" | "details">,
+  headers: Readonly<Record<string, string>> = {},
+): CallFailure {
   const find = (type: string): Any | undefined => details.find(({ typeUrl }) => typeUrl.endsWith(`.${type}`));
   const info = find("ErrorInfo");
   const badRequest = find("BadRequest");
@@ -126,12 +137,9 @@ export function failureOfGrpc(error: ServiceError): CallFailure {
     ? fromBinary(ErrorInfoSchema, info.value)
     : { reason: "", domain: "", metadata: {} };
   if (retryInfo) fromBinary(RetryInfoSchema, retryInfo.value);
-  const headers = Object.fromEntries(
-    Object.entries(error.metadata?.getMap() ?? {}).map(([key, value]) => [key, String(value)]),
-  );
   return new CallFailure({
-    message: error.details,
-    code: error.code,
+    message,
+    code,
     reason,
     domain,
     metadata,

@@ -121,15 +121,27 @@ async function insertDone(
 ): Promise<string> {
   const name = await start("test.parked");
   const { promise, resolve } = Promise.withResolvers<number>();
-  const hello = { kind: "embedded", worker: "w", slots: 1, guarded: true, bootId: "", leaseMs: 0 } as const;
+  const hello = {
+    kind: "embedded",
+    worker: "w",
+    slots: 1,
+    guarded: true,
+    bootId: "",
+    build: "",
+    principal: "",
+    leaseMs: 0,
+  } as const;
   const session = await engine.openSession(
     { ...hello, types: ["test.parked"] },
     {
+      reserves: false,
       granted: ({ record }) => {
         if (record.name === name) resolve(record.leaseToken);
       },
       cancelRequested: () => {},
       revoked: () => {},
+      drain: () => {},
+      ended: () => {},
     },
   );
   const token = await promise;

@@ -204,7 +204,7 @@ export const requirements: readonly Requirement[] = [
       46,
       "An etag is quoted, and changes with every visible change.",
       "AIP-154, RFC 9110",
-      { note: "shown by belay.v1; no request takes one, so none is passed over" },
+      { note: "shown by belay.v1, whose Cancel alone takes one: a stale one is ABORTED" },
     ],
     [47, "request_id makes a start idempotent; with another request it is INVALID_ARGUMENT.", "AIP-155"],
     [

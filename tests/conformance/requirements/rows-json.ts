@@ -213,15 +213,27 @@ async function insertForeign({ engine }: TestServer, at: Surface): Promise<strin
   });
   const { name } = operation.record;
   const granted = Promise.withResolvers<number>();
-  const hello = { kind: "embedded", worker: "w", slots: 1, guarded: true, bootId: "", leaseMs: 0 } as const;
+  const hello = {
+    kind: "embedded",
+    worker: "w",
+    slots: 1,
+    guarded: true,
+    bootId: "",
+    build: "",
+    principal: "",
+    leaseMs: 0,
+  } as const;
   const session = await engine.openSession(
     { ...hello, types: [type] },
     {
+      reserves: false,
       granted: ({ record }) => {
         if (record.name === name) granted.resolve(record.leaseToken);
       },
       cancelRequested: () => {},
       revoked: () => {},
+      drain: () => {},
+      ended: () => {},
     },
   );
   await session.report({

@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { Operations as NativeOperations } from "../../../src/protocol/gen/belay/v1/operations_pb.ts";
 import { eventually } from "../../../src/testing/eventually.ts";
 import { startTestServer } from "../../../src/testing/test-server.ts";
+import type { WireReply } from "../wire/wire-client.ts";
 import { all, both, type Case, google, plain, type Row, rest, rows, yandex } from "./row.ts";
 import { recognize } from "./started-apis.ts";
 import { freshName } from "./suite-services.ts";
@@ -53,14 +55,20 @@ const etags: Case[] = [
   },
   {
     method: "Cancel of belay.v1",
-    input: "an etag",
-    expected: "INVALID_ARGUMENT: no request takes one, so none is passed over",
+    input: "a stale etag, one that is none, and the present one",
+    expected: "ABORTED, INVALID_ARGUMENT, both without a change; then OK",
     async check(at) {
-      const { name, open } = await at.startRunning();
-      const body = { etag: '"1"' };
-      const reply = await at.client.rest("POST", `/belay/v1/${name}:cancel`, { body });
-      assert.equal(refusal(reply), "3 INVALID_JSON");
-      await open();
+      const { name } = await at.startRunning();
+      const etag = String((await at.native(name))["etag"]);
+      const cancel = (given: string): Promise<WireReply> =>
+        at.transport === "rest"
+          ? at.client.rest("POST", `/belay/v1/${name}:cancel`, { body: { etag: given } })
+          : at.client.grpc(NativeOperations.method.cancelOperation, { name, etag: given });
+      assert.equal(refusal(await cancel('"1"')), "10 ETAG_MISMATCH");
+      assert.equal(refusal(await cancel("1")), "3 INVALID_FIELD");
+      assert.equal((await at.native(name))["etag"], etag);
+      assert.equal(must(await cancel(etag))["verdict"], "STOPPING");
+      await at.ended(name);
     },
   },
 ];

@@ -261,7 +261,7 @@ const listQueries: readonly [what: string, query: string, expected: readonly [nu
     [
       400,
       "INVALID_FILTER",
-      "filter, column 1: the field nonsense is unknown; there are name, done, type, state, labels, create_time, update_time, created_by",
+      "filter, column 1: the field nonsense is unknown; there are name, done, type, state, labels, create_time, update_time, created_by, parents, priority, concurrency_key, supersede_key, rerun_of, worker, cancel.cause, held",
     ],
   ],
   [

@@ -1,121 +1,19 @@
-// Random batches of commands, run by the store and by `decide` over maps in memory: rows, answers, events and receipts
-// must be the same. The maps are the dumbest store there is.
+// Random batches of commands, run by the store and by `decide` over maps in memory: rows, answers, events, receipts,
+// slots, links and counts must be the same.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Instant } from "../../../src/base/clock.ts";
-import type { Command, CommandOutcome } from "../../../src/engine/commands.ts";
-import { decide } from "../../../src/engine/decide.ts";
-import {
-  type Decision,
-  keyText,
-  type ReadSet,
-  type RequestKeyRecord,
-  requestKeyText,
-  type SessionRecord,
-} from "../../../src/engine/decision.ts";
-import {
-  type AttemptRecord,
-  nextTimer,
-  type OperationKey,
-  type OperationRecord,
-  type Payload,
-  type ReceiptEvent,
-} from "../../../src/engine/operation.ts";
-import type { CommitResult } from "../../../src/engine/store.ts";
+import type { Command, StartCommand } from "../../../src/engine/commands.ts";
+import { keyText, slotsOf, slotText } from "../../../src/engine/decision.ts";
+import { isDone, type OperationKey, type OperationRecord } from "../../../src/engine/operation.ts";
+import type { CommitResult, FeedEntry } from "../../../src/engine/store.ts";
+import { MemoryModel } from "./memory-model.ts";
 import { keyOf, payload, policy, type World } from "./store-harness.ts";
 
-/** Everything in maps; targets are found by looking at every operation. */
-class MemoryModel {
-  readonly operations = new Map<string, OperationRecord>();
-  readonly requestKeys = new Map<string, RequestKeyRecord>();
-  readonly sessions = new Map<string, SessionRecord>();
-  readonly payloads = new Map<string, Payload>();
-  readonly attempts = new Map<string, AttemptRecord[]>();
-  readonly receipts = new Map<string, ReceiptEvent[]>();
-  readonly events: { name: string; revision: number; state: string }[] = [];
+/** Operations of one run: enough to block one another, and for parents with children of their own. */
+const OPERATIONS = 5;
 
-  commit(commands: readonly Command[], now: Instant): readonly CommandOutcome[] {
-    const decision = decide(this.#readSet(commands, now), commands, now);
-    // Before the writes: a grant carries the checkpoint that its attempt begins with.
-    const outcomes = decision.outcomes.map((outcome): CommandOutcome => {
-      if (outcome.type !== "granted") return outcome;
-      const grants = outcome.grants.map(({ record }) => ({
-        record,
-        request: this.payloadOf(record, "request"),
-        checkpoint: this.payloadOf(record, "checkpoint"),
-      }));
-      return { type: "granted", grants };
-    });
-    this.#apply(decision);
-    return outcomes;
-  }
-
-  payloadOf(key: OperationKey, kind: string): Payload | null {
-    return this.payloads.get(`${keyText(key)}\n${kind}`) ?? null;
-  }
-
-  #readSet(commands: readonly Command[], now: Instant): ReadSet {
-    const targets = new Map<number, readonly OperationKey[]>();
-    const given = new Set<OperationRecord>();
-    for (const [index, command] of commands.entries()) {
-      const found = this.#targets(command, now).filter(
-        (record) => command.type !== "acquire" || !given.has(record),
-      );
-      if (command.type === "acquire") {
-        const takers = commands
-          .slice(0, index)
-          .filter(({ type }) => ["cancel", "delete", "assign"].includes(type));
-        found.splice(command.limit + takers.length);
-        for (const record of found) given.add(record);
-      }
-      targets.set(index, found);
-    }
-    return { operations: this.operations, requestKeys: this.requestKeys, sessions: this.sessions, targets };
-  }
-
-  #targets(command: Command, now: Instant): OperationRecord[] {
-    const all = [...this.operations.values()];
-    if (command.type === "acquire") {
-      return all
-        .filter(
-          ({ state, lease, type }) => state === "PENDING" && lease === null && command.types.includes(type),
-        )
-        .filter(({ startAfter, deadline }) => startAfter <= now && (deadline === null || deadline > now))
-        .sort((a, b) => a.startAfter - b.startAfter);
-    }
-    if (command.type === "tickDue") {
-      const timerOf = (record: OperationRecord): Instant => nextTimer(record) ?? Number.POSITIVE_INFINITY;
-      return all.filter((record) => timerOf(record) <= now).sort((a, b) => timerOf(a) - timerOf(b));
-    }
-    if (command.type !== "closeSession") return [];
-    const leased = all.filter(({ lease }) => lease?.session === command.session);
-    return [...leased, ...all.filter(({ held }) => held?.session === command.session)];
-  }
-
-  #apply(decision: Decision): void {
-    for (const { record } of decision.inserted) this.operations.set(keyText(record), record);
-    for (const record of decision.updated) this.operations.set(keyText(record), record);
-    for (const write of decision.payloads)
-      this.payloads.set(`${keyText(write)}\n${write.kind}`, write.payload);
-    for (const write of decision.attempts) append(this.attempts, keyText(write), write.attempt);
-    for (const write of decision.receipts) append(this.receipts, keyText(write), write.event);
-    for (const key of decision.requestKeys) this.requestKeys.set(requestKeyText(key), key);
-    for (const session of decision.sessionsOpened) this.sessions.set(session.session, session);
-    for (const { session, heartbeatTime } of decision.sessionsBeaten) {
-      const known = this.sessions.get(session);
-      if (known) this.sessions.set(session, { ...known, heartbeatTime });
-    }
-    for (const session of decision.sessionsClosed) this.sessions.delete(session);
-    for (const { name, revision, state } of decision.events) this.events.push({ name, revision, state });
-  }
-}
-
-function append<T>(lists: Map<string, T[]>, key: string, value: T): void {
-  lists.set(key, [...(lists.get(key) ?? []), value]);
-}
-
-/** A step before it knows the names of its run: 3 operations, 2 sessions, tokens around the current one. */
+/** A step before it knows the names of its run: 5 operations, 2 sessions, tokens around the current one. */
 interface Step {
   kind: string;
   operation: number;
@@ -123,7 +21,22 @@ interface Step {
   token: number;
   flag: boolean;
   number: number;
+  /** Of a start: what it asks for beside the number. */
+  rule: (typeof rules)[number];
+  /** Of a child: whose. */
+  parent: number;
 }
+
+const rules = [
+  "none",
+  "typeLimit",
+  "keyLimit",
+  "bothLimits",
+  "supersede",
+  "unwatched",
+  "child",
+  "sharedChild",
+] as const;
 
 const kinds = [
   ...["start", "start", "start", "acquire", "acquire", "assign", "begin", "return", "release", "progress"],
@@ -140,15 +53,19 @@ const kinds = [
     "expireLease",
   ],
   ...["tick", "openSession", "openSession", "heartbeat", "closeSession", "tickDue"],
+  ...["start", "start", "acquire", "acquire", "openSession", "begin", "complete", "override", "watched"],
+  ...["expireSessions", "sweepChildren", "sweepChildren", "restartWatch", "forceCancel"],
 ];
 
 const stepArbitrary: fc.Arbitrary<Step> = fc.record({
   kind: fc.constantFrom(...kinds),
-  operation: fc.nat({ max: 2 }),
+  operation: fc.nat({ max: OPERATIONS - 1 }),
   session: fc.nat({ max: 1 }),
-  token: fc.integer({ min: 1, max: 3 }),
+  token: fc.constantFrom(1, 1, 1, 2, 2, 3),
   flag: fc.boolean(),
   number: fc.nat({ max: 3 }),
+  rule: fc.constantFrom(...rules),
+  parent: fc.nat({ max: OPERATIONS - 1 }),
 });
 
 /** Times between batches: within a grace, across a backoff, beyond every timeout. */
@@ -157,13 +74,15 @@ const batchArbitrary = fc.record({
   steps: fc.array(stepArbitrary, { minLength: 1, maxLength: 5 }),
 });
 
+const phases = ["DELIVERED", "DEFERRED", "CUT", "ESCALATED"] as const;
+
 class Run {
   readonly world: World;
   readonly #names: readonly string[];
 
   constructor(world: World) {
     this.world = world;
-    this.#names = [0, 1, 2].map((index) => `operations/${world.tenant}-${index}`);
+    this.#names = Array.from({ length: OPERATIONS }, (_, index) => `operations/${world.tenant}-${index}`);
   }
 
   keys(): OperationKey[] {
@@ -200,7 +119,12 @@ class Run {
       case "checkpoint":
         return { type: "checkpoint", ...fenced, checkpoint: payload(`checkpoint ${number}`) };
       case "cancelPhase":
-        return { type: "cancelPhase", ...fenced, phase: flag ? "DELIVERED" : "ESCALATED", detail: "d" };
+        return {
+          type: "cancelPhase",
+          ...fenced,
+          phase: phases[number] ?? "DELIVERED",
+          detail: flag ? "d" : "e",
+        };
       case "complete":
         return {
           type: "complete",
@@ -218,10 +142,16 @@ class Run {
           abortCaused: number > 2,
           ...stop,
           digest: "f",
+          steps: [{ phase: "DELIVERED", detail: "", agoMs: number * 100 }],
         };
       }
       case "stopped":
-        return { type: "stopped", ...fenced, ...stop };
+        return {
+          type: "stopped",
+          ...fenced,
+          ...stop,
+          ...(flag && { steps: phases.map((phase) => ({ phase, detail: "s", agoMs: 100 })) }),
+        };
       case "cancel":
         return world.cancel(key, { graceMs: flag ? number * 500 : null, includeDeleted: number > 1 });
       case "delete":
@@ -230,8 +160,31 @@ class Run {
         return { type: "expireLease", key, session, survived: flag };
       case "tick":
         return { type: "tick", key };
+      case "forceCancel":
+        return world.cancel(key, {
+          force: true,
+          onBehalfOf: "user:eve",
+          ifRevision: flag ? number + 1 : null,
+        });
+      case "override": {
+        const by = {
+          requestedBy: "user:op",
+          onBehalfOf: "",
+          requestId: "req-2",
+          reason: "gone",
+          origin: "native/rest",
+        };
+        return { type: "override", key, ...by };
+      }
+      case "watched":
+        return { type: "watched", key };
+      case "expireSessions":
+      case "sweepChildren":
+        return { type: step.kind, limit: 1000 };
+      case "restartWatch":
+        return { type: "restartWatch", before: world.store.clock.now() + number * 1_000_000, limit: 1000 };
       case "openSession":
-        return world.openSession(session);
+        return world.openSession(session, flag ? { kind: "remote", leaseMs: 1000 * number } : {});
       case "heartbeat":
         return { type: "heartbeat", session };
       case "closeSession":
@@ -241,14 +194,9 @@ class Run {
     }
   }
 
-  #start({ operation, flag, number }: Step): Command {
+  #start(step: Step): Command {
+    const { operation, flag, number, rule, parent } = step;
     const { world } = this;
-    const retried = {
-      ...policy,
-      maxAttempts: 1 + number,
-      attemptTimeoutMs: 30_000,
-      stallTimeoutMs: flag ? 5000 : 0,
-    };
     const onDelete = (["keep", "cancel", "refuse", "keep"] as const)[number] ?? "keep";
     const requestKey = { method: "m", requestId: `r${operation}`, digest: `d${number % 2}` };
     return world.start({
@@ -256,45 +204,147 @@ class Run {
       id: `opr${world.tenant}${operation}`,
       labels: flag ? { k: `${number}` } : {},
       policy: {
-        ...retried,
+        ...policy,
+        maxAttempts: 1 + number,
+        attemptTimeoutMs: 30_000,
+        stallTimeoutMs: flag ? 5000 : 0,
         onDelete,
         cancel: { ...policy.cancel, cancellable: number !== 3, criticalMs: number * 100 },
+        typeLimit: rule === "typeLimit" || rule === "bothLimits" ? 1 + (number % 2) : 0,
+        keyLimit: rule === "keyLimit" || rule === "bothLimits" ? 1 : 0,
+        unwatchedMs: rule === "unwatched" ? 2000 : 0,
       },
+      // Ties have no order.
+      startAfter: world.store.clock.now() + operation,
+      priority: number - 1,
+      concurrencyKey: flag || rule === "bothLimits" ? "key" : "",
+      supersedeKey: rule === "supersede" ? "only one" : "",
+      parentAttempt:
+        rule === "child" || rule === "sharedChild" ? this.#attempt(step, this.keys()[parent]!) : null,
+      shared: rule === "sharedChild",
       deadline: flag ? world.store.clock.now() + number * 3_000_000 + 1 : null,
       metadata: flag ? payload("metadata") : null,
-      requestKey: number === 1 ? requestKey : null,
+      requestKey: number === 1 || rule === "sharedChild" ? requestKey : null,
     });
+  }
+
+  #attempt(
+    { session, token, number, flag }: Step,
+    key: OperationKey,
+  ): NonNullable<StartCommand["parentAttempt"]> {
+    const chosen = (["cancel", "cancel", "wait", "abandon"] as const)[number] ?? "cancel";
+    // A child that is waited for has a deadline of its own.
+    const policyOfChild = chosen === "wait" && !flag ? "cancel" : chosen;
+    return { key, session: `${this.world.session}-${session}`, token, policy: policyOfChild };
   }
 }
 
-/** tickDue is one for the whole store: other runs' operations are not this run's business. */
+/** For the whole store: other runs' operations are not this run's business. */
+const wide: readonly string[] = ["tickDue", "expireSessions", "sweepChildren", "restartWatch"];
+
 function comparable(outcomes: CommitResult["outcomes"], commands: readonly Command[]): unknown[] {
-  return outcomes.map((outcome, index) => (commands[index]?.type === "tickDue" ? outcome.type : outcome));
+  return outcomes.map((outcome, index) =>
+    wide.includes(commands[index]?.type ?? "") ? outcome.type : outcome,
+  );
 }
 
 async function assertSame(run: Run, model: MemoryModel): Promise<void> {
-  const { store, harness, tenant } = run.world;
-  for (const key of run.keys()) {
-    const text = keyText(key);
-    const record = model.operations.get(text);
-    const detail = await store.getOperationDetail(key);
-    assert.deepEqual(detail?.record, record);
-    assert.deepEqual((await store.getOperation(key))?.record, record);
-    if (!detail || !record) continue;
-    for (const kind of ["request", "response", "metadata", "checkpoint"] as const) {
-      assert.deepEqual(detail[kind], model.payloadOf(key, kind), kind);
-    }
-    assert.deepEqual(detail.attempts, model.attempts.get(text) ?? []);
-    const receipt = await store.getReceipt(key);
-    assert.deepEqual(receipt?.events ?? [], model.receipts.get(text) ?? []);
-    assert.deepEqual(receipt?.cancel ?? null, record.cancel);
-    assert.deepEqual(keyOf(receipt ?? key), key);
+  for (const key of run.keys()) await assertSameOperation(run.world, model, key);
+  await assertSameFeed(run.world, model);
+  await assertSameSlots(run.world, model);
+  await assertSameSessions(run.world, model);
+  await assertSameCounts(run.world, model);
+}
+
+async function assertSameOperation({ store }: World, model: MemoryModel, key: OperationKey): Promise<void> {
+  const text = keyText(key);
+  const record = model.operations.get(text);
+  const detail = await store.getOperationDetail(key);
+  assert.deepEqual(detail?.record, record);
+  assert.deepEqual((await store.getOperation(key))?.record, record);
+  if (!detail || !record) return;
+  for (const kind of ["request", "response", "metadata", "checkpoint"] as const) {
+    assert.deepEqual(detail[kind], model.payloadOf(key, kind), kind);
   }
-  const feed = await harness.feed(tenant);
+  assert.deepEqual(detail.attempts, model.attempts.get(text) ?? []);
+  const receipt = await store.getReceipt(key);
+  assert.deepEqual(receipt?.events ?? [], model.receipts.get(text) ?? []);
+  assert.deepEqual(receipt?.cancel ?? null, record.cancel);
+  assert.deepEqual(keyOf(receipt ?? key), key);
+  const children = (model.children.get(text) ?? []).map((child) => summaryOf(model, child, key));
+  assert.deepEqual(await store.listChildren(key, 1000), children);
+}
+
+function summaryOf(model: MemoryModel, child: OperationKey, parent: OperationKey): unknown {
+  const record = model.operations.get(keyText(child));
+  assert(record);
+  const link = record.parents.find(({ service, name }) => service === parent.service && name === parent.name);
+  assert(link);
+  const { service, name, type, state } = record;
+  return { service, name, type, state, policy: link.policy, detached: link.detached };
+}
+
+async function assertSameFeed({ store, service, tenant }: World, model: MemoryModel): Promise<void> {
+  const entries: FeedEntry[] = [];
+  let after = 0;
+  for (let isAtEnd = false; !isAtEnd; ) {
+    const query = { service, tenant, parent: null, filter: "", names: null, after, limit: 7 };
+    const page = await store.readFeed(query);
+    entries.push(...page.entries);
+    assert(page.isAtEnd || page.position > after, "each read goes on");
+    ({ position: after, isAtEnd } = page);
+  }
   assert.deepEqual(
-    feed.map(({ name, revision, state }) => ({ name, revision, state })),
+    entries.map(({ name, revision, state }) => ({ name, revision, state })),
     model.events,
   );
+  for (const { name, operation } of entries) {
+    assert.deepEqual(operation?.record, model.operations.get(keyText({ service, tenant, name })));
+  }
+}
+
+async function assertSameSlots({ store }: World, model: MemoryModel): Promise<void> {
+  for (const record of model.all()) {
+    for (const { limit: _, ...slot } of slotsOf(record)) {
+      const { used, names } = await store.slotUsers(slot, 1000);
+      assert.equal(used, model.slots.get(slotText(slot)) ?? 0, slotText(slot));
+      const users = model.all().filter((other) => usesSlot(other, slotText(slot)));
+      assert.deepEqual(new Set(names), new Set(users.map(({ name }) => name)));
+    }
+  }
+}
+
+function usesSlot(record: OperationRecord, text: string): boolean {
+  return (record.lease ?? record.held) !== null && slotsOf(record).some((slot) => slotText(slot) === text);
+}
+
+async function assertSameSessions({ store, session: prefix }: World, model: MemoryModel): Promise<void> {
+  const mine = (await store.listSessions()).filter(({ session }) => session.startsWith(`${prefix}-`));
+  const expected = [...model.sessions.values()].map((session) => {
+    const of = model.heldBy(session.session);
+    const running = of.filter(({ lease }) => lease?.begun === true).length;
+    const reserved = of.filter(({ lease }) => lease?.begun === false).length;
+    return { ...session, running, reserved, held: of.filter(({ held }) => held !== null).length };
+  });
+  const bySession = (a: { session: string }, b: { session: string }): number =>
+    a.session < b.session ? -1 : 1;
+  assert.deepEqual([...mine].sort(bySession), expected.sort(bySession));
+  for (const { session } of mine) {
+    const grants = await store.sessionGrants(session);
+    assert.equal(grants.length, model.heldBy(session).length);
+    for (const { record, request, checkpoint } of grants) {
+      assert.deepEqual(record, model.operations.get(keyText(record)));
+      assert.deepEqual(request, model.payloadOf(record, "request"));
+      assert.deepEqual(checkpoint, model.payloadOf(record, "checkpoint"));
+    }
+  }
+}
+
+async function assertSameCounts({ store, type, service }: World, model: MemoryModel): Promise<void> {
+  const counts = new Map<string, number>();
+  for (const { state } of model.all()) if (!isDone(state)) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const mine = (await store.liveCounts()).filter((row) => row.type === type && row.service === service);
+  assert.deepEqual(new Map(mine.map(({ state, count }) => [state, count])), counts);
 }
 
 export function exerciseDifferential(world: () => World): void {

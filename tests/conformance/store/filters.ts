@@ -20,6 +20,10 @@ async function fiveOperations(w: World): Promise<Map<string, string>> {
       labels: labels[letter] ?? {},
       operationType: `${w.type}.${letter}`,
       createdBy: letter === "f" ? "" : `user:${letter}`,
+      priority: { p: 5, r: -5 }[letter] ?? 0,
+      concurrencyKey: letter === "p" ? "repo/a" : "",
+      supersedeKey: letter === "r" ? "latest" : "",
+      rerunOf: letter === "s" ? "operations/x" : "",
     });
     names.set(start.key.name, letter);
     await w.run(start);
@@ -69,6 +73,27 @@ const cases: readonly [filter: string, matches: string][] = [
   ["created_by:*", "cprs"],
   ['created_by=""', "f"],
   ["created_by=*:p OR created_by=*:r", "pr"],
+  ["priority>0", "p"],
+  ["priority<=-5", "r"],
+  ["priority=0", "cfs"],
+  ["priority:*", "pr"],
+  ["concurrency_key=repo/*", "p"],
+  ["concurrencyKey:*", "p"],
+  ["supersede_key=latest", "r"],
+  ["rerun_of:operations/x", "s"],
+  ["-rerun_of:*", "cfpr"],
+  ["worker:*", "r"],
+  ['worker=""', "cfps"],
+  ["session=no-such-session", ""],
+  ["held=true", ""],
+  ["held=false", "cfprs"],
+  ["parents:*", ""],
+  ["parents:operations/none", ""],
+  ["cancel:*", "c"],
+  ["cancel.cause=cancel", "c"],
+  // An operation without a cancel matches nothing, not even "not equal".
+  ["cancellation.cause!=cancel", ""],
+  ["cancel.cause!=deadline", "c"],
   ["labels.env=prod done=true", "s"],
   ["done=true labels.env=prod OR labels.env=dev", "s"],
   ["(done=true labels.env=prod) OR labels.env=dev", "rs"],
@@ -132,7 +157,18 @@ export function exerciseFilters(world: () => World): void {
     }
   });
 
-  for (const filter of ["x=1", "done=1", "state=DONE", "create_time>now", "done=true AND"]) {
+  for (const filter of [
+    "x=1",
+    "done=1",
+    "held=1",
+    "priority=high",
+    "parents=x",
+    "cancel=x",
+    "cancel.reason=x",
+    "state=DONE",
+    "create_time>now",
+    "done=true AND",
+  ]) {
     test(`the filter ${filter} is refused with INVALID_FILTER`, async () => {
       const w = world();
       await assert.rejects(w.store.listOperations(w.query({ filter })), { reason: "INVALID_FILTER" });

@@ -1,7 +1,6 @@
 // Lists: keyset pages, newest first, each operation once, never another tenant's (S16).
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StoredOperation } from "../../../src/engine/operation.ts";
 import { keyOf, payload, World } from "./store-harness.ts";
 
 export function exerciseLists(world: () => World): void {
@@ -46,7 +45,7 @@ export function exerciseLists(world: () => World): void {
     const w = world();
     const record = await w.done({ metadata: payload("m") });
     const [page] = await w.pages();
-    assert.deepEqual(page?.operations, [await w.get(record)] satisfies StoredOperation[]);
+    assert.deepEqual(page?.operations, [{ ...(await w.get(record)), labels: {} }]);
     await w.harness.reopen();
     assert.deepEqual((await w.pages())[0]?.operations, page?.operations);
   });
@@ -95,6 +94,48 @@ export function exerciseLists(world: () => World): void {
     await w.run(w.delete({ service: w.service, tenant: w.tenant, name: newest! }));
     assert.deepEqual(await w.names(), [oldest]);
     assert.deepEqual(await w.names({ filter: "done=false" }), [oldest]);
+  });
+
+  test("oldest first is the same list the other way round, page by page", async () => {
+    const w = world();
+    const names = await startMany(w, 9);
+    assert.deepEqual(await w.names({ orderBy: "create_time", pageSize: 4 }), [...names].reverse());
+    assert.deepEqual(await w.names({ orderBy: "create_time desc", pageSize: 4 }), names);
+    assert.deepEqual(
+      await w.names({ orderBy: "create_time", filter: "done=false", pageSize: 2 }),
+      [...names].reverse(),
+    );
+    const { nextPageToken: pageToken } = await w.store.listOperations(w.query({ pageSize: 1 }));
+    await assert.rejects(w.store.listOperations(w.query({ pageToken, orderBy: "create_time" })), {
+      reason: "INVALID_PAGE_TOKEN",
+    });
+  });
+
+  for (const orderBy of ["create_time desc", "create_time"]) {
+    test(`deleted operations are listed in their place where they are asked for: ${orderBy}`, async () => {
+      const w = world();
+      const names = await startMany(w, 12);
+      const key = (name: string): { service: string; tenant: string; name: string } => ({
+        ...{ service: w.service, tenant: w.tenant, name },
+      });
+      for (const index of [0, 3, 4, 11]) await w.run(w.delete(key(names[index]!)));
+      const ordered = orderBy === "create_time" ? [...names].reverse() : names;
+      for (const pageSize of [1, 5, 100]) {
+        assert.deepEqual(await w.names({ showDeleted: true, orderBy, pageSize }), ordered);
+        assert.deepEqual(
+          await w.names({ showDeleted: true, orderBy, pageSize, filter: "done=false" }),
+          ordered,
+        );
+      }
+      assert.equal((await w.names({ orderBy })).length, 8);
+    });
+  }
+
+  test("a listed operation has its labels", async () => {
+    const w = world();
+    await w.started({ labels: { team: "ads", "a.b": 'x "y"' } });
+    const [page] = await w.pages();
+    assert.deepEqual(page?.operations[0]?.labels, { team: "ads", "a.b": 'x "y"' });
   });
 
   test("the page size may change from page to page", async () => {

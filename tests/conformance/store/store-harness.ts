@@ -9,6 +9,7 @@ import type {
   CompleteCommand,
   FailCommand,
   Grant,
+  OpenSessionCommand,
   StartCommand,
 } from "../../../src/engine/commands.ts";
 import type {
@@ -66,6 +67,9 @@ export const policy: StartCommand["policy"] = {
   stallTimeoutMs: 0,
   retentionMs: 30 * DAY,
   onDelete: "keep",
+  typeLimit: 0,
+  keyLimit: 0,
+  unwatchedMs: 0,
 };
 
 export function payload(text: string): Payload {
@@ -136,6 +140,12 @@ export class World {
       policy,
       startAfter: 0,
       deadline: null,
+      priority: 0,
+      concurrencyKey: "",
+      supersedeKey: "",
+      rerunOf: "",
+      parentAttempt: null,
+      shared: false,
       request: payload("request"),
       metadata: null,
       requestKey: null,
@@ -144,8 +154,10 @@ export class World {
   }
 
   cancel(key: OperationKey, changes: Partial<CancelCommand> = {}): CancelCommand {
-    const by = { requestedBy: "user:bob", reason: "enough", origin: "google/grpc" };
-    return { type: "cancel", key: keyOf(key), ...by, graceMs: null, includeDeleted: false, ...changes };
+    const by = { cause: "cancel", requestedBy: "user:bob", onBehalfOf: "", requestId: "req-1" } as const;
+    const how = { force: false, ifRevision: null, graceMs: null, includeDeleted: false };
+    const why = { reason: "enough", origin: "google/grpc" };
+    return { type: "cancel", key: keyOf(key), ...by, ...why, ...how, ...changes };
   }
 
   delete(key: OperationKey): Command {
@@ -157,9 +169,24 @@ export class World {
     return { type: "acquire", session, types, limit, guarded: true, begin: true };
   }
 
-  openSession(session = this.session): Command {
-    const worker = { kind: "embedded", worker: "w", types: [this.type], slots: 4 } as const;
-    return { type: "openSession", session, ...worker, guarded: true, bootId: "boot", leaseMs: 10_000 };
+  openSession(session = this.session, changes: Partial<OpenSessionCommand> = {}): Command {
+    const worker = {
+      kind: "embedded",
+      worker: "w",
+      build: "",
+      principal: "",
+      types: [this.type],
+      slots: 4,
+    } as const;
+    return {
+      type: "openSession",
+      session,
+      ...worker,
+      guarded: true,
+      bootId: "boot",
+      leaseMs: 10_000,
+      ...changes,
+    };
   }
 
   complete(grant: Grant, changes: Partial<CompleteCommand> = {}): CompleteCommand {

@@ -203,14 +203,16 @@ export class WireClient {
   }
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
+/** The whole body. */
+export async function readText(response: IncomingMessage): Promise<string> {
   response.setEncoding("utf8");
   let text = "";
   for await (const chunk of response) text += chunk;
   return text;
 }
 
-function restReply(response: IncomingMessage, text: string): WireReply {
+/** What a finished HTTP answer tells. */
+export function restReply(response: IncomingMessage, text: string): WireReply {
   const httpStatus = response.statusCode ?? 0;
   const headers = Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
@@ -262,13 +264,14 @@ function grpcReply({ headers, trailers, failure, answer }: GrpcParts): WireReply
     bytes: answer ?? Buffer.alloc(0),
     json: null,
   } as const;
-  if (!failure) return { ...base, error: null };
+  return { ...base, error: failure && errorOfGrpc(failure, trailers) };
+}
+
+/** What a failed gRPC call tells. */
+export function errorOfGrpc({ code, details: message }: ServiceError, trailers: Metadata): WireError {
   const [bytes] = trailers.get("grpc-status-details-bin");
   const { details = [] } = bytes instanceof Buffer ? fromBinary(StatusSchema, bytes) : {};
-  return {
-    ...base,
-    error: wireError(failure.code, failure.details, details.map(detailJson)),
-  };
+  return wireError(code, message, details.map(detailJson));
 }
 
 function detailJson({ typeUrl, value: bytes }: Any): WireDetail {
@@ -284,7 +287,8 @@ function textsOf(metadata: Metadata): Record<string, string> {
   );
 }
 
-function wireError(code: number, message: string, details: readonly WireDetail[]): WireError {
+/** An error of its parts. */
+export function wireError(code: number, message: string, details: readonly WireDetail[]): WireError {
   const info = details.find((detail) => detail["@type"].endsWith("/google.rpc.ErrorInfo")) as
     | (WireDetail & { reason?: string; domain?: string; metadata?: Record<string, string> })
     | undefined;

@@ -1,0 +1,143 @@
+// The feed, read in commit order. Positions are given inside the one transaction that runs at a time, so what a reader
+// sees up to the newest position has no gap that a later commit could fill (S17).
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Instant } from "../../base/clock.ts";
+import { RpcError } from "../../base/rpc-error.ts";
+import { parseListFilter } from "../list-filter.ts";
+import { allRows, getRow, prepareRows } from "./database.ts";
+import { compileListFilter, type FilterSql } from "./list-filter-sql.ts";
+import { readFeed } from "./log-statements.ts";
+import { type ListedRow, rowBytes } from "./rows.ts";
+import { StatementCache } from "./statement-cache.ts";
+import { listedOperation, storedJoins } from "./statements.ts";
+import type { FeedEventRow, FeedMessage, FeedMessageQuery } from "./thread-messages.ts";
+
+/** Positions looked at in one read. */
+const SCAN_MAX = 10_000;
+
+/** Operations looked up in one read: some 10 ms. */
+const LOOKUPS_MAX = 2000;
+
+/** A page is cut short once its operations are larger than this. */
+const PAGE_BYTES_MAX = 2 * 1024 * 1024;
+
+/** Lists of names that are kept; a watch whose list was dropped sends it again. */
+const NAME_LISTS_MAX = 64;
+
+type EventRow = [position: number, name: string, revision: number, state: string, time: Instant];
+
+/** Prepared once per connection. */
+export class FeedReader {
+  readonly #bounds: StatementSync;
+  readonly #events: StatementSync;
+  readonly #statements: StatementCache;
+  readonly #nameLists = new Map<number, ReadonlySet<string>>();
+
+  constructor(database: DatabaseSync) {
+    this.#bounds = prepareRows(database, readFeed.bounds);
+    this.#events = prepareRows(database, readFeed.events);
+    this.#statements = new StatementCache(database);
+  }
+
+  position(): number {
+    return this.#readBounds()[1];
+  }
+
+  /** Runs inside a read transaction. */
+  read(query: FeedMessageQuery): FeedMessage {
+    const names = query.names && this.#namesOf(query.names);
+    if (names === undefined) return "names unknown";
+    const filter = compileListFilter(parseListFilter(query.filter));
+    const [removed, newest] = this.#readBounds();
+    const { service, tenant, after, limit } = query;
+    if (after < removed) throw new RpcError("RESUME_TOKEN_EXPIRED");
+    const upTo = Math.min(newest, after + SCAN_MAX);
+    const page = new FeedPageRows(limit, (name) => this.#lookUp(query, filter, name));
+    for (const row of this.#events.iterate(after, upTo, service, tenant) as unknown as Iterable<EventRow>) {
+      if (names !== null && !names.has(row[1])) continue;
+      if (!page.add(row)) return page.message(page.last, false);
+    }
+    return page.message(Math.max(after, upTo), upTo >= newest);
+  }
+
+  /** The operation as it stands, where it matches; null where it is gone and nothing but its name is asked for. */
+  #lookUp(
+    { service, tenant, parent }: FeedMessageQuery,
+    filter: FilterSql,
+    name: string,
+  ): ListedRow | null | undefined {
+    const ofParent = parent === null ? "" : " AND o.parent = ?";
+    const sql = `${listedOperation} ${storedJoins}
+      WHERE o.service = ? AND o.tenant = ? AND o.name = ?${ofParent} AND (${filter.condition})`;
+    const values = [service, tenant, name, ...(parent === null ? [] : [parent]), ...filter.values];
+    const row = getRow<ListedRow>(this.#statements.prepare(sql), ...values);
+    if (row) return row;
+    const isAskedFor = filter.condition === "TRUE" && (parent === null || isOfParent(name, parent));
+    return isAskedFor && !this.#exists(service, tenant, name) ? null : undefined;
+  }
+
+  #exists(service: string, tenant: string, name: string): boolean {
+    const sql = "SELECT 1 FROM operations WHERE service = ? AND tenant = ? AND name = ?";
+    return getRow(this.#statements.prepare(sql), service, tenant, name) !== undefined;
+  }
+
+  #readBounds(): [removed: number, newest: number] {
+    return allRows<[number, number]>(this.#bounds)[0] ?? [0, 0];
+  }
+
+  #namesOf({ id, names }: NonNullable<FeedMessageQuery["names"]>): ReadonlySet<string> | undefined {
+    const known = this.#nameLists.get(id);
+    if (known || names === null) return known;
+    const [oldest] = this.#nameLists.keys();
+    if (oldest !== undefined && this.#nameLists.size >= NAME_LISTS_MAX) this.#nameLists.delete(oldest);
+    const set = new Set(names);
+    this.#nameLists.set(id, set);
+    return set;
+  }
+}
+
+function isOfParent(name: string, parent: string): boolean {
+  const prefix = parent === "" ? "operations/" : `${parent}/operations/`;
+  return name.startsWith(prefix) && !name.slice(prefix.length).includes("/");
+}
+
+/** The events of one page; each operation is looked up, and sent, once. */
+class FeedPageRows {
+  readonly #limit: number;
+  readonly #lookUp: (name: string) => ListedRow | null | undefined;
+  readonly #rows: ListedRow[] = [];
+  readonly #events: FeedEventRow[] = [];
+  /** The index of a name's row, -1 for an operation that is gone, undefined for one that does not match. */
+  readonly #known = new Map<string, number | undefined>();
+  #bytes = 0;
+  last = 0;
+
+  constructor(limit: number, lookUp: (name: string) => ListedRow | null | undefined) {
+    this.#limit = limit;
+    this.#lookUp = lookUp;
+  }
+
+  /** False if the event does not fit any more: the next page begins with it. */
+  add([position, name, revision, state, time]: EventRow): boolean {
+    if (this.#events.length >= this.#limit || this.#bytes > PAGE_BYTES_MAX) return false;
+    if (!this.#known.has(name)) {
+      if (this.#known.size >= LOOKUPS_MAX) return false;
+      this.#known.set(name, this.#rowOf(name));
+    }
+    const row = this.#known.get(name);
+    if (row !== undefined) this.#events.push([position, name, revision, state, time, row]);
+    this.last = position;
+    return true;
+  }
+
+  message(position: number, isAtEnd: boolean): FeedMessage {
+    return { rows: this.#rows, events: this.#events, position, isAtEnd };
+  }
+
+  #rowOf(name: string): number | undefined {
+    const row = this.#lookUp(name);
+    if (!row) return row === null ? -1 : undefined;
+    this.#bytes += rowBytes(row);
+    return this.#rows.push(row) - 1;
+  }
+}

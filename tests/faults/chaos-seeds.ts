@@ -1,0 +1,2 @@
+// The seeds whose runs have failed once: they are always run.
+export const failedSeeds: readonly number[] = [];
