@@ -130,6 +130,8 @@ export interface FailCommand extends SteppedCommand {
   /** The work has stopped, and this is how that is known: the handler's end is itself evidence. */
   evidence: Evidence;
   mechanism: Mechanism;
+  /** What went wrong with the clean-up of work that was stopped, for the receipt; at most 1024 characters. */
+  cleanUp?: string;
   digest: string;
 }
 

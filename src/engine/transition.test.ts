@@ -244,3 +244,12 @@ test("steps without a cancel count for nothing", () => {
   assert.equal(record.cancel, null);
   assert.deepEqual(effects.receipt, []);
 });
+
+test("what went wrong with the clean-up of stopped work is on the receipt", () => {
+  const before = run({}, lease, cancelCommand());
+  const report = { ...failCommand(w1, { abortCaused: true }), cleanUp: "the clean-up failed: disk gone" };
+  const { record, effects } = accepted(before, report, UNTIL);
+  assert.equal(record.state, "CANCELLED");
+  const stop = effects.receipt?.find(({ kind }) => kind === "STOPPED");
+  assert.equal(stop?.detail, "HANDLER_STOPPED by SIGNAL; the clean-up failed: disk gone");
+});

@@ -94,6 +94,8 @@ export type WorkerReport =
       abortCaused: boolean;
       evidence: StopEvidence;
       mechanism: StopMechanism;
+      /** What went wrong with the clean-up, for the receipt of a cancel. */
+      cleanUp?: string;
     } & SteppedReport)
   /** The work stopped because of a cancel or deadline. */
   | ({

@@ -2,10 +2,13 @@
 import type { AbortCause } from "../base/abort-reasons.ts";
 import { StatusCode } from "../base/status-code.ts";
 import type { AttemptKey, WorkerReport } from "../protocol/worker-connection.ts";
-import type { RunEnd } from "./runner.ts";
+import type { Failure, RunEnd } from "./runner.ts";
 
 /** Those that a cancel notice brings. */
 const cancelCauses: ReadonlySet<AbortCause> = new Set<AbortCause>(["cancel", "deadline", "parent"]);
+
+/** How much of a clean-up's problems is told for the receipt. */
+const CLEAN_UP_MAX = 1024;
 
 /** What had happened to the attempt when its run ended. */
 export interface AttemptAbort {
@@ -34,12 +37,34 @@ export function endReport(end: RunEnd, abort: AttemptAbort, attempt: AttemptKey)
   if (end.type === "returned") return { type: "complete", attempt, response: end.response };
   if (end.type === "threw" && !end.abortCaused) {
     const { error, retryable } = end;
-    return { type: "fail", attempt, error, retryable, abortCaused: false, evidence, mechanism };
+    const failed = {
+      type: "fail",
+      attempt,
+      error,
+      retryable,
+      abortCaused: false,
+      evidence,
+      mechanism,
+    } as const;
+    return { ...failed, ...cleanUpOf(end) };
   }
   if (!abort.isCancelled) return { type: "release", attempt };
   const isOwnAbort = abort.abortedBy !== null && cancelCauses.has(abort.abortedBy);
   if (end.type === "stopped" || !isOwnAbort) return stopped;
   const code = abort.abortedBy === "deadline" ? StatusCode.DEADLINE_EXCEEDED : StatusCode.CANCELLED;
   const error = { code, message: end.error.message };
-  return { type: "fail", attempt, error, retryable: false, abortCaused: true, evidence, mechanism };
+  const failed = {
+    type: "fail",
+    attempt,
+    error,
+    retryable: false,
+    abortCaused: true,
+    evidence,
+    mechanism,
+  } as const;
+  return { ...failed, ...cleanUpOf(end) };
+}
+
+function cleanUpOf({ cleanupProblems }: Failure): { cleanUp?: string } {
+  return cleanupProblems ? { cleanUp: cleanupProblems.join("; ").slice(0, CLEAN_UP_MAX) } : {};
 }

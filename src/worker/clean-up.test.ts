@@ -92,6 +92,20 @@ test("a step that fails is told in the error, and does not keep the others from 
   assert.equal(end.type === "fail" && end.error.message, "boom; the clean-up failed: disk gone");
 });
 
+test("a step that fails after a cancel is told for the receipt", async (t) => {
+  const end = await endOf(
+    t,
+    async ({ onCleanup, signal }) => {
+      onCleanup(() => Promise.reject(new Error("disk gone")));
+      return await untilAborted(signal);
+    },
+    {},
+    true,
+  );
+  assert.ok(end.type === "fail" && end.abortCaused);
+  assert.equal(end.cleanUp, "the clean-up failed: disk gone");
+});
+
 test("of a clean-up that takes longer than cleanupMs the end is reported when its step has ended, and told", async (t) => {
   const step = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();

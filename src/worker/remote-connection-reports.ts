@@ -153,6 +153,7 @@ function reportBody(
           error: { code: report.error.code, message: report.error.message },
           retryable: report.retryable,
           abortCaused: report.abortCaused,
+          cleanUp: report.cleanUp ?? "",
           ...stopOf(report),
         },
       };

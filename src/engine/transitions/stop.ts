@@ -30,9 +30,16 @@ interface Stop {
   evidence: Evidence;
   mechanism: Mechanism;
   digest?: string;
+  /** What went wrong with the clean-up. */
+  cleanUp?: string;
   attemptOutcome?: AttemptRecord["outcome"];
   /** What the receipt learns of the steps before. */
   told?: readonly ReceiptEvent[];
+}
+
+function stopText({ evidence, mechanism, cleanUp }: Stop): string {
+  const how = `${evidence} by ${mechanism}`;
+  return cleanUp === undefined ? how : `${how}; ${cleanUp}`;
 }
 
 /** The work of a CANCELLING operation stopped, with evidence: CANCELLED, or DEADLINE_EXCEEDED; after its children if it has any. */
@@ -42,7 +49,7 @@ export function endedAsStopped(record: OperationRecord, now: Instant, stop: Stop
   const cancel = { ...request, stopTime: now, evidence, mechanism };
   const receipt: ReceiptEvent[] = [
     ...told,
-    { time: now, kind: "STOPPED", detail: `${evidence} by ${mechanism}`, by: record.lease?.session ?? "" },
+    { time: now, kind: "STOPPED", detail: stopText(stop), by: record.lease?.session ?? "" },
   ];
   const attempts = closeAttempt(record, now, attemptOutcome, stopStatus(request));
   return settled({ ...record, lease: null, cancel }, now, { receipt, attempts }, { digest: digest ?? "" });
@@ -83,7 +90,7 @@ export function confirmLate(
   const late: ReceiptEvent = {
     time: now,
     kind: "CONFIRMED_LATER",
-    detail: `${evidence} by ${mechanism}`,
+    detail: stopText(stop),
     by: record.held?.session ?? "",
   };
   return {

@@ -211,7 +211,8 @@ function toCommand(session: string, report: WorkerReport, encodeResponse: Encode
         details: [],
       };
       const digest = digestOf(String(error.code), error.message);
-      const failure = { error, retryable, abortCaused, evidence, mechanism, digest };
+      const cleanUp = report.cleanUp !== undefined && { cleanUp: report.cleanUp };
+      const failure = { error, retryable, abortCaused, evidence, mechanism, digest, ...cleanUp };
       return { ...fenced, type: "fail", ...failure, ...toSteps(report) };
     }
     case "stopped": {

@@ -133,6 +133,9 @@ function readResponse(
   return stored;
 }
 
+/** How much of a clean-up's problems goes on the receipt. */
+const CLEAN_UP_MAX = 1024;
+
 function readFailure(
   failed: Report_Failed,
 ): Omit<Extract<FencedCommand, { type: "fail" }>, keyof Fenced | "type"> {
@@ -142,6 +145,7 @@ function readFailure(
     retryable: failed.retryable,
     abortCaused: failed.abortCaused,
     ...readStop(failed, "failed"),
+    ...(failed.cleanUp !== "" && { cleanUp: failed.cleanUp.slice(0, CLEAN_UP_MAX) }),
     digest: digestOf(String(error.code), error.message),
   };
 }

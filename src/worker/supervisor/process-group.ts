@@ -35,8 +35,7 @@ export class ProcessGroup {
   }
 
   /** The processes that are alive: members of the group, their descendants, and whoever carries the marker. */
-  living(): ProcessEntry[] {
-    const table = readProcessTable();
+  living(table: readonly ProcessEntry[] = readProcessTable()): ProcessEntry[] {
     const { marker, startTime } = this.#identity;
     const found = new Map<number, ProcessEntry>();
     for (const entry of this.#members(table)) found.set(entry.pid, entry);
@@ -52,7 +51,12 @@ export class ProcessGroup {
 
   /** Sends a signal to the group, and to each descendant that left it. Looks first: afterwards the tree may be torn. */
   signal(...signals: readonly NodeJS.Signals[]): ProcessEntry[] {
-    const living = this.living();
+    return this.signalAmong(readProcessTable(), ...signals);
+  }
+
+  /** The same with a table that was read in this turn of the event loop, which many groups may share. */
+  signalAmong(table: readonly ProcessEntry[], ...signals: readonly NodeJS.Signals[]): ProcessEntry[] {
+    const living = this.living(table);
     const { pgid } = this.#identity;
     for (const signal of signals) {
       if (pgid !== null && living.some((entry) => entry.pgid === pgid)) sendSignal(-pgid, signal);

@@ -40,7 +40,7 @@ export function markedProcesses(
   // Only younger processes are looked into: their environment costs as much to read as all the rest of an entry.
   const since = startTime === null ? 0 : Number(startTime);
   return entries.filter(
-    (entry) => Number(entry.startTime) >= since && environmentOf(entry.pid).includes(assignment),
+    (entry) => Number(entry.startTime) >= since && environmentOf(entry).includes(assignment),
   );
 }
 
@@ -78,7 +78,18 @@ function readStat(pid: string): ProcessEntry | undefined {
   };
 }
 
-function environmentOf(pid: number): Buffer {
+/** As it was when an entry was first asked for it: one look serves all who share the table. */
+const environments = new WeakMap<ProcessEntry, Buffer>();
+
+function environmentOf(entry: ProcessEntry): Buffer {
+  const known = environments.get(entry);
+  if (known) return known;
+  const environment = readEnvironment(entry.pid);
+  environments.set(entry, environment);
+  return environment;
+}
+
+function readEnvironment(pid: number): Buffer {
   try {
     return readFileSync(`/proc/${pid}/environ`);
   } catch {

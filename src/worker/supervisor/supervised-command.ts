@@ -8,7 +8,7 @@ import { NoteReader } from "./note-reader.ts";
 import { OutputTail } from "./output-tail.ts";
 import { ProcessGroup } from "./process-group.ts";
 import type { ProcessRecord, ProcessRecords } from "./process-record.ts";
-import { readProcess } from "./process-table.ts";
+import { type ProcessEntry, readProcess, readProcessTable } from "./process-table.ts";
 import type { SpawnOrder, SupervisorNews } from "./supervisor-messages.ts";
 
 /** Notes are passed on this often at most. */
@@ -58,27 +58,27 @@ export class SupervisedCommand {
 
   /** SIGTERM, and SIGCONT after it: a stopped process acts on neither until it continues. */
   terminate(): void {
-    this.#stop("SIGTERM", "SIGCONT");
+    this.#stop(readProcessTable(), "SIGTERM", "SIGCONT");
     this.#tell({ type: "terminated", marker: this.#order.marker });
   }
 
   /** The worker's lease has passed: it is killed, and nobody may take that for its own end. */
-  leaseLost(): void {
+  leaseLost(table: readonly ProcessEntry[]): void {
     this.#lostLease = true;
-    this.kill();
+    this.kill(table);
   }
 
-  /** SIGKILL, until nothing is left. */
-  kill(): void {
+  /** SIGKILL, until nothing is left. Those who kill many at once look at the processes once for all (`table`). */
+  kill(table: readonly ProcessEntry[] = readProcessTable()): void {
     this.#isKilling = true;
-    this.#stop("SIGKILL");
+    this.#stop(table, "SIGKILL");
   }
 
-  #stop(...signals: readonly NodeJS.Signals[]): void {
+  #stop(table: readonly ProcessEntry[], ...signals: readonly NodeJS.Signals[]): void {
     if (!this.#group) return;
     // A leader that is a zombie had ended before this order; its exit code is just not read yet.
     if (!this.#hasExited && readProcess(this.#pgid)?.isAlive) this.#wasStopped = true;
-    this.#group.signal(...signals);
+    this.#group.signalAmong(table, ...signals);
   }
 
   async #run(): Promise<void> {
