@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { suite, type TestContext, test } from "node:test";
 import { eventually } from "../../src/testing/eventually.ts";
 import { FaultWorld } from "./fault-world.ts";
 import { type HeldOperations, holdOperations, whenTold } from "./held-operations.ts";
@@ -24,17 +24,20 @@ const GONE_MS = 300;
 /** It has ended, or waits for another attempt. */
 const isSettled = (state: string): boolean => state !== "RUNNING" && state !== "CANCELLING";
 
-export function testLostWorkers(numbers: LostWorkerNumbers): void {
+/** With `concurrency` above 1 the stories, which wait for leases most of the time, are told side by side. */
+export function testLostWorkers(numbers: LostWorkerNumbers, concurrency: number): void {
   const { operations, leaseMs } = numbers;
-  const what = `with ${operations} operations and ${operations / 2} pending cancels`;
-  test(`kill -9 of a guarded worker ${what}: all is settled in time, with evidence, none twice`, (t) =>
-    killGuarded(t, numbers));
-  test(`kill -9 of an unguarded worker ${what}: nobody claims to know, and all stays held`, (t) =>
-    killUnguarded(t, numbers));
-  test(`a guarded worker ${what} that is stopped past its lease: its commands go, and it dies when it goes on`, (t) =>
-    stopGuarded(t, numbers));
-  test("an unguarded worker that is stopped past its lease and goes on: its results are refused", (t) =>
-    stopUnguarded(t, leaseMs));
+  suite(`a worker with ${operations} operations and ${operations / 2} pending cancels`, {
+    concurrency,
+  }, () => {
+    test("guarded, kill -9: all is settled in time, with evidence, none twice", (t) =>
+      killGuarded(t, numbers));
+    test("unguarded, kill -9: nobody claims to know, and all stays held", (t) => killUnguarded(t, numbers));
+    test("guarded, stopped past its lease: its commands go, and it dies when it goes on", (t) =>
+      stopGuarded(t, numbers));
+    test("unguarded, stopped past its lease and continued: its results are refused", (t) =>
+      stopUnguarded(t, leaseMs));
+  });
 }
 
 async function killGuarded(t: TestContext, { operations, leaseMs }: LostWorkerNumbers): Promise<void> {

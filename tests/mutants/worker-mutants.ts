@@ -146,7 +146,7 @@ const leases: readonly Mutant[] = [
     edits: [
       {
         file: "src/worker/supervisor/supervisor-entry.ts",
-        find: "    else for (const command of this.#commands.values()) command.leaseLost();\n",
+        find: "    else this.#forAll((command, table) => command.leaseLost(table));\n",
         replace: "",
       },
     ],
@@ -158,8 +158,8 @@ const leases: readonly Mutant[] = [
     edits: [
       {
         file: "src/worker/lease/lease-guard.ts",
-        find: "startTimer(this.leftMs - windowMs, () => this.#due()",
-        replace: "startTimer(this.leftMs + windowMs, () => this.#due()",
+        find: "startTimer(this.leftMs - this.#windowMs, () => this.#due()",
+        replace: "startTimer(this.leftMs + this.#windowMs, () => this.#due()",
       },
     ],
     killers: [byWorkSession("work is aborted in time before a lease that is not renewed ends")],

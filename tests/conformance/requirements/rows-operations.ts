@@ -294,12 +294,12 @@ const waiting: Case[] = [
 
 const callerDeadline: Case = {
   method: "Wait",
-  input: "timeout 3600 s, RPC deadline 1.5 s",
+  input: "timeout 3600 s, RPC deadline 3 s",
   expected: "the shorter one: the latest state before the deadline",
   async check(at) {
     const { name, open } = await at.startRunning();
     const request = { name, timeout: "3600s" };
-    const reply = await at.client.grpc(Operations.method.waitOperation, request, { deadlineMs: 1500 });
+    const reply = await at.client.grpc(Operations.method.waitOperation, request, { deadlineMs: 3000 });
     assert.equal(at.shown(reply).done, false);
     await open();
   },
