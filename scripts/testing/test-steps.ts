@@ -41,7 +41,7 @@ export const testSteps: readonly TestStep[] = [
   // A mutant runs tests of its own on a copy: one at a time, so that they are not slowed into failing.
   { kind: "folder", name: "mutants", folder: "tests/mutants", concurrency: 1, fileMinutes: 5, long: true },
   { kind: "folder", name: "interop", folder: "tests/interop", installs: "tests/interop", long: true },
-  { kind: "folder", name: "cli", folder: "tests/cli" },
+  { kind: "folder", name: "cli", folder: "tests/cli", long: true },
   { kind: "folder", name: "complaints", folder: "tests/complaints", long: true },
   { kind: "folder", name: "examples", folder: "examples" },
   // Faults watch the clock, so nothing runs beside them.

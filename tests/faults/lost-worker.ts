@@ -1,5 +1,5 @@
 // What happens to everything that a lost worker held: killed with SIGKILL, guarded and not, and stopped past its lease. Told
-// once; lost-worker.test.ts runs it with few operations, lost-worker.long.test.ts with many.
+// once (lost-worker.long.test.ts).
 import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,8 @@
 // All mutants, and which of them every run puts in.
 //
-// The rule: `npm test` puts in one mutant of each list for each id that the list names, the first that is killed quickly; for
-// an id that has no quick one in any list, the first of all. So every guarantee has one. The full run puts in the others
-// (mutants.long.test.ts).
+// The rule: one mutant of each list for each id that the list names, the first that is killed quickly; for an id that has no
+// quick one in any list, the first of all. So every guarantee has one. `npm test` puts in those of the core and the store
+// (mutants.test.ts); the full run those of the rest (outside.long.test.ts), and all others (mutants.long.test.ts).
 import { accessMutants } from "./access-mutants.ts";
 import { cancelMutants } from "./cancel-mutants.ts";
 import { escalationMutants } from "./escalation-mutants.ts";

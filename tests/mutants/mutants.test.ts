@@ -1,6 +1,6 @@
 // Bugs that somebody could write, one at a time, into the pure core, the engine's shell and the store: the tests that are
 // named for each find it. Here are the first ones of each guarantee (mutant-lists.ts); the others are in mutants.long.test.ts,
-// and those of what stands before the engine in outside.test.ts.
+// and those of what stands before the engine in outside.long.test.ts.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
