@@ -1,6 +1,6 @@
 // The receipts of all that the tour has cancelled at the main service: exported, verified, and found out when one is
 // changed.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { belayCommand, outputOf, rowOf } from "../belay-command.ts";
 import type { Show } from "../show.ts";
@@ -58,6 +58,8 @@ async function run({ root, server, folders, signal }: TourWorld, show: Show): Pr
 /** Exports until the newest receipt is in it: the chain follows the commits at a small distance. */
 async function exportWith(name: string, exporting: () => Promise<string>, file: string): Promise<void> {
   for (let tries = 0; tries < TRIES_MAX; tries++) {
+    // An export is not written over: it may be somebody's only copy.
+    rmSync(file, { force: true });
     await exporting();
     const lines = readFileSync(file, "utf8").split("\n");
     if (lines.filter((line) => line.includes(name)).length >= EVENTS_OF_ONE) return;
