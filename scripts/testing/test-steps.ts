@@ -34,14 +34,15 @@ export const testSteps: readonly TestStep[] = [
   { kind: "command", name: "types", command: ["tsc", "-p", "tsconfig.json"], installs: "tests/interop" },
   { kind: "command", name: "build-types", command: ["tsc", "-p", "tsconfig.build.json", "--noEmit"] },
   { kind: "folder", name: "tidy", folder: "tests/tidy" },
-  { kind: "folder", name: "units", folder: "src", long: true },
+  // Much of these is waiting: for threads, processes, timers.
+  { kind: "folder", name: "units", folder: "src", long: true, concurrency: 3 },
   { kind: "folder", name: "conformance", folder: "tests/conformance", long: true },
   { kind: "folder", name: "transcripts", folder: "tests/transcripts" },
   { kind: "folder", name: "search", folder: "tests/simulation", fileMinutes: 4, long: true },
   // A mutant runs tests of its own on a copy: one at a time, so that they are not slowed into failing.
   { kind: "folder", name: "mutants", folder: "tests/mutants", concurrency: 1, fileMinutes: 5, long: true },
   { kind: "folder", name: "interop", folder: "tests/interop", installs: "tests/interop", long: true },
-  { kind: "folder", name: "cli", folder: "tests/cli", long: true },
+  { kind: "folder", name: "cli", folder: "tests/cli", long: true, concurrency: 3 },
   { kind: "folder", name: "complaints", folder: "tests/complaints", long: true },
   { kind: "folder", name: "examples", folder: "examples" },
   // Faults watch the clock, so nothing runs beside them.

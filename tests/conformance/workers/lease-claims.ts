@@ -234,8 +234,13 @@ function lostWorkerClaims(scene: Scene): void {
       assert.deepEqual([stateOf(end), end.cancellation?.evidence], ["CANCELLED", "LEASE_EXPIRED"]);
       first.signal("SIGCONT");
       assert.equal((await first.process.end()).signal, "SIGKILL");
-      assert.deepEqual([work.log, stateOf(await work.get())], [["begun 1", "begun 2"], "RUNNING"]);
-      assert.deepEqual(cancelled.log, ["begun 1"]);
+      // A handler may hear its abort before the watchdog strikes, a few milliseconds after the process goes on.
+      const told = work.log.filter((line) => !line.startsWith("aborted lease-lost"));
+      assert.deepEqual([told, stateOf(await work.get())], [["begun 1", "begun 2"], "RUNNING"]);
+      assert.deepEqual(
+        cancelled.log.filter((line) => !line.startsWith("aborted")),
+        ["begun 1"],
+      );
       assert.equal((await work.get()).worker, (await second.session())?.session);
     },
   );
