@@ -41,7 +41,14 @@ export const testSteps: readonly TestStep[] = [
   { kind: "folder", name: "search", folder: "tests/simulation", fileMinutes: 4, long: true },
   // A mutant runs tests of its own on a copy: one at a time, so that they are not slowed into failing.
   { kind: "folder", name: "mutants", folder: "tests/mutants", concurrency: 1, fileMinutes: 5, long: true },
-  { kind: "folder", name: "interop", folder: "tests/interop", installs: "tests/interop", long: true },
+  {
+    kind: "folder",
+    name: "interop",
+    folder: "tests/interop",
+    installs: "tests/interop",
+    long: true,
+    concurrency: 3,
+  },
   { kind: "folder", name: "cli", folder: "tests/cli", long: true, concurrency: 3 },
   { kind: "folder", name: "complaints", folder: "tests/complaints", long: true },
   { kind: "folder", name: "examples", folder: "examples" },
