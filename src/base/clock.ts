@@ -7,6 +7,11 @@ export type Instant = number;
 export const MICROS_PER_MS = 1000;
 export const MICROS_PER_SECOND = 1_000_000;
 
+/** Milliseconds from `now` until an instant; 0 once it has passed. */
+export function remainingMs(until: Instant, now: Instant): number {
+  return Math.max(0, (until - now) / MICROS_PER_MS);
+}
+
 /** A source of instants that never goes back. */
 export interface Clock {
   now(): Instant;

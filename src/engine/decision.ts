@@ -47,6 +47,11 @@ export function slotText(slot: SlotKey): string {
   return `${slot.service}\n${slot.tenant}\n${slot.type}\n${slot.concurrencyKey}`;
 }
 
+/** The key alone of what carries one. */
+export function keyOf({ service, tenant, name }: OperationKey): OperationKey {
+  return { service, tenant, name };
+}
+
 /** A stored request id. */
 export interface RequestKeyRecord {
   service: string;

@@ -2,11 +2,11 @@
 // nothing, and a commit never waits for it.
 import { type Clock, type Instant, MICROS_PER_SECOND } from "../base/clock.ts";
 import { type Measured, Measurements, type Point, point } from "../base/measurements.ts";
-import { StatusCode } from "../base/status-code.ts";
 import { instruments } from "../base/telemetry.ts";
 import type { CancelStep, Command, CommandOutcome } from "./commands.ts";
 import type { OperationRecord, StoredOperation } from "./operation.ts";
 import type { CommitFailure, Store } from "./store.ts";
+import { isUnconfirmed } from "./transitions/settle.ts";
 
 /** A commit as those see it who only look on. */
 export interface Commit {
@@ -184,12 +184,6 @@ export class EngineMetrics implements EngineObserver {
     this.#types.add(type);
     return type;
   }
-}
-
-/** It ended, and nobody knows whether its work, or that of a child, has stopped: the state machine says so in the message. */
-function isUnconfirmed({ outcome }: OperationRecord): boolean {
-  if (outcome?.kind !== "error" || outcome.status.code !== StatusCode.UNKNOWN) return false;
-  return outcome.status.message.startsWith("STOP_UNCONFIRMED");
 }
 
 /** When the operation could have begun: after its start delay. */

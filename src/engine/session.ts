@@ -1,7 +1,7 @@
 // One connected worker on the engine's side: its slots, what it was given, what it was told. It lives as long as the
 // session's lease: streams come and go under it (attach, detach), and what was said into a broken one is said again.
 import type { AcquireCommand, Command, CommandOutcome, Grant, OpenSessionCommand } from "./commands.ts";
-import { keyText } from "./decision.ts";
+import { keyOf, keyText } from "./decision.ts";
 import type { CancelRequest, OperationKey, OperationRecord } from "./operation.ts";
 import { ReservationWatch } from "./reservation-watch.ts";
 import { isNewerHold } from "./session-holds.ts";
@@ -389,10 +389,6 @@ export class Session {
       return 0; // the store is full or failing; the engine's backstop asks again
     }
   }
-}
-
-function keyOf({ service, tenant, name }: OperationKey): OperationKey {
-  return { service, tenant, name };
 }
 
 /** True if a worker that knows `told` must hear of this one: later cancels can only be stricter (G3, G4). */

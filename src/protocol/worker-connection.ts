@@ -15,6 +15,11 @@ export interface AttemptKey {
   leaseToken: number;
 }
 
+/** One string for an attempt, for maps. */
+export function attemptText({ service, tenant, name, leaseToken }: AttemptKey): string {
+  return `${service}\n${tenant}\n${name}\n${leaseToken}`;
+}
+
 /** An operation given to this worker. Its attempt has begun: that is already durable. */
 export interface Assignment extends AttemptKey {
   type: string;

@@ -53,11 +53,6 @@ export function fromWireAttempt(attempt: WireAttemptKey | undefined): AttemptKey
   return { service, tenant, name, leaseToken: Number(leaseToken) };
 }
 
-/** One string for an attempt, for maps. */
-export function attemptText({ service, tenant, name, leaseToken }: AttemptKey): string {
-  return `${service}\n${tenant}\n${name}\n${leaseToken}`;
-}
-
 export function toAny({ typeUrl, bytes }: Payload): Any {
   return create(AnySchema, { typeUrl, value: bytes });
 }

@@ -1,5 +1,6 @@
 // The attempts that this worker has in hand, as the connection sees them: reserved ones become the worker's only when the
 // server has acknowledged that they begin. What comes for one before that waits with it.
+
 import { RpcError } from "../base/rpc-error.ts";
 import { StatusCode } from "../base/status-code.ts";
 import { delay } from "../base/timers.ts";
@@ -12,7 +13,7 @@ import type {
   WorkerListener,
   WorkerReport,
 } from "../protocol/worker-connection.ts";
-import { attemptText } from "../protocol/worker-messages.ts";
+import { attemptText } from "../protocol/worker-connection.ts";
 import type { RemoteReports } from "./remote-connection-reports.ts";
 
 const RETRY_MIN_MS = 50;

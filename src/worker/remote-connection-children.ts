@@ -3,8 +3,8 @@
 import { create } from "@bufbuild/protobuf";
 import { RpcError } from "../base/rpc-error.ts";
 import { anyToJson } from "../protocol/any.ts";
+import { wireChildPolicies } from "../protocol/child-policy.ts";
 import { EMPTY_TYPE_URL } from "../protocol/empty.ts";
-import { ChildPolicy } from "../protocol/gen/belay/v1/policies_pb.ts";
 import { type ChildAnswer, StartChildSchema, WaitChildSchema } from "../protocol/gen/belay/v1/workers_pb.ts";
 import { statusError } from "../protocol/status-error.ts";
 import { decodeStruct, STRUCT_TYPE_URL } from "../protocol/struct.ts";
@@ -12,12 +12,6 @@ import { baseTypeRegistry } from "../protocol/type-registry.ts";
 import type { AttemptKey, ChildStart, ChildState, JsonObject } from "../protocol/worker-connection.ts";
 import { fromAny, toDuration, toWireAttempt } from "../protocol/worker-messages.ts";
 import type { WorkerMessageInit } from "./remote-connection-stream.ts";
-
-const policies: Readonly<Record<ChildStart["policy"], ChildPolicy>> = {
-  cancel: ChildPolicy.CANCEL,
-  abandon: ChildPolicy.ABANDON,
-  wait: ChildPolicy.WAIT,
-};
 
 interface Pending {
   message: WorkerMessageInit;
@@ -44,7 +38,7 @@ export class RemoteChildren {
         requestNumber,
         parent: toWireAttempt(start.parent),
         ...{ service, type, payload, requestId, shared, labels: { ...labels }, description },
-        policy: policies[start.policy],
+        policy: wireChildPolicies[start.policy],
         ...(deadlineMs !== null && { timeLeft: toDuration(deadlineMs) }),
       }),
     }));

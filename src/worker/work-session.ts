@@ -1,7 +1,9 @@
 // One session of a worker: the attempts that run in it, their slots, and the guard of its lease. What a type's work is, and
 // whether there is a next session, is the worker's matter (worker.ts).
+
 import type { Logger } from "../base/logger.ts";
-import type { Assignment, AttemptKey, WorkerListener, WorkerSession } from "../protocol/worker-connection.ts";
+import type { Assignment, WorkerListener, WorkerSession } from "../protocol/worker-connection.ts";
+import { attemptText } from "../protocol/worker-connection.ts";
 import { Attempt } from "./attempt.ts";
 import { LeaseGuard } from "./lease/lease-guard.ts";
 import type { Watchdog } from "./lease/watchdog.ts";
@@ -171,8 +173,4 @@ export class WorkSession {
 function neverBegun(): Run {
   const end: RunEnd = { type: "stopped", evidence: "HANDLER_STOPPED", mechanism: "NONE" };
   return { ended: Promise.resolve(end), abort: () => {}, cut: () => {}, escalate: () => "" };
-}
-
-function attemptText({ service, tenant, name, leaseToken }: AttemptKey): string {
-  return `${service}\n${tenant}\n${name}\n${leaseToken}`;
 }

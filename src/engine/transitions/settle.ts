@@ -26,9 +26,17 @@ export function requestOf(record: OperationRecord): CancelRequest {
   return record.cancel;
 }
 
+const STOP_UNCONFIRMED = "STOP_UNCONFIRMED";
+
 /** `STOP_UNCONFIRMED`, in a code that no client retries by itself. */
 export function unconfirmedStatus(why: string): StatusValue {
-  return status(StatusCode.UNKNOWN, `STOP_UNCONFIRMED: ${why}; the work may still be running`);
+  return status(StatusCode.UNKNOWN, `${STOP_UNCONFIRMED}: ${why}; the work may still be running`);
+}
+
+/** True if it ended, and nobody knows whether its work, or that of a child, has stopped. */
+export function isUnconfirmed({ outcome }: OperationRecord): boolean {
+  if (outcome?.kind !== "error" || outcome.status.code !== StatusCode.UNKNOWN) return false;
+  return outcome.status.message.startsWith(STOP_UNCONFIRMED);
 }
 
 /**

@@ -1,6 +1,6 @@
 // The operations below one that is cancelled, as the sweep of the engine would treat them: told to stop, or left alone.
 import { RpcError } from "../../base/rpc-error.ts";
-import { keyText } from "../../engine/decision.ts";
+import { keyOf, keyText } from "../../engine/decision.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { isDone, type OperationKey, type OperationRecord } from "../../engine/operation.ts";
 import type { ChildSummary } from "../../engine/store.ts";
@@ -134,8 +134,4 @@ class CascadeWalk {
       throw error;
     }
   }
-}
-
-function keyOf({ service, tenant, name }: OperationRecord): OperationKey {
-  return { service, tenant, name };
 }

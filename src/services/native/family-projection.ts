@@ -1,11 +1,8 @@
 // Parents and children, from plain data to belay.v1.
 import { create } from "@bufbuild/protobuf";
-import type {
-  ParentLink as EngineParentLink,
-  ChildPolicy as EnginePolicy,
-  OperationState,
-} from "../../engine/operation.ts";
+import type { ParentLink as EngineParentLink, OperationState } from "../../engine/operation.ts";
 import type { ChildSummary } from "../../engine/store.ts";
+import { wireChildPolicies } from "../../protocol/child-policy.ts";
 import {
   type Child,
   ChildSchema,
@@ -13,7 +10,6 @@ import {
   ParentLinkSchema,
   State,
 } from "../../protocol/gen/belay/v1/operations_pb.ts";
-import { ChildPolicy } from "../../protocol/gen/belay/v1/policies_pb.ts";
 
 const states: Record<OperationState, State> = {
   PENDING: State.PENDING,
@@ -22,12 +18,6 @@ const states: Record<OperationState, State> = {
   SUCCEEDED: State.SUCCEEDED,
   FAILED: State.FAILED,
   CANCELLED: State.CANCELLED,
-};
-
-const policies: Record<EnginePolicy, ChildPolicy> = {
-  cancel: ChildPolicy.CANCEL,
-  abandon: ChildPolicy.ABANDON,
-  wait: ChildPolicy.WAIT,
 };
 
 /** The state's number on the wire. */
@@ -40,10 +30,10 @@ export function projectChild(child: ChildSummary): Child {
   return create(ChildSchema, {
     ...{ service, name, type, detached },
     state: states[state],
-    policy: policies[policy],
+    policy: wireChildPolicies[policy],
   });
 }
 
 export function projectParent({ service, name, policy, detached }: EngineParentLink): ParentLink {
-  return create(ParentLinkSchema, { service, name, policy: policies[policy], detached });
+  return create(ParentLinkSchema, { service, name, policy: wireChildPolicies[policy], detached });
 }

@@ -1,7 +1,7 @@
 // A worker in the server's own process: the worker-transport port on one side, WorkerConnection on the other.
 // Nothing is serialised but payloads; the rules are the same as for a worker far away.
-import { hash } from "node:crypto";
-import { type Clock, type Instant, MICROS_PER_MS, monotonicMs } from "../../base/clock.ts";
+
+import { type Clock, type Instant, monotonicMs, remainingMs } from "../../base/clock.ts";
 import { StatusCode } from "../../base/status-code.ts";
 import type { CommandOutcome, CancelStep as EngineStep, Grant } from "../../engine/commands.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -28,6 +28,7 @@ import type {
   WorkerReport,
   WorkerSession,
 } from "../../protocol/worker-connection.ts";
+import { attemptText } from "../../protocol/worker-connection.ts";
 import { type FindStartRules, readChildStart } from "./child-starts.ts";
 import {
   type EncodeResponse,
@@ -35,6 +36,7 @@ import {
   type PayloadCodec,
   structCodec,
 } from "./payload-codec.ts";
+import { reportDigest } from "./report-digest.ts";
 
 /**
  * Connects a worker to an engine of the same process. The session has no timed lease: it lives and dies with the process.
@@ -144,10 +146,6 @@ function attemptKey({ service, tenant, name }: OperationKey, leaseToken: number)
   return { service, tenant, name, leaseToken };
 }
 
-function attemptText({ service, tenant, name, leaseToken }: AttemptKey): string {
-  return `${service}\n${tenant}\n${name}\n${leaseToken}`;
-}
-
 function childState({ record, response }: StoredOperation, codec: PayloadCodec): ChildState {
   const { name, state, outcome, service } = record;
   const error =
@@ -155,10 +153,6 @@ function childState({ record, response }: StoredOperation, codec: PayloadCodec):
   const answer =
     state !== "SUCCEEDED" ? null : response === null ? {} : codec.decodeRequest(service, response);
   return { name, done: isDone(state), error, response: answer };
-}
-
-function remainingMs(until: Instant, now: Instant): number {
-  return Math.max(0, (until - now) / MICROS_PER_MS);
 }
 
 function toAssignment({ record, request, checkpoint }: Grant, now: Instant, codec: PayloadCodec): Assignment {
@@ -179,11 +173,6 @@ function toAssignment({ record, request, checkpoint }: Grant, now: Instant, code
   };
 }
 
-/** Over the payload or the error: a repeated report of the same result is recognised by it (S12). */
-function digestOf(...parts: readonly (string | Uint8Array)[]): string {
-  return hash("sha256", Buffer.concat(parts.map((part) => Buffer.from(part))), "base64url");
-}
-
 /**
  * Throws PAYLOAD_TOO_LARGE, _DEEP or _MANY_KEYS, and INVALID_FIELD for a response that is not of its declared type: the
  * worker then fails the operation, or rejects the checkpoint.
@@ -200,7 +189,7 @@ function toCommand(session: string, report: WorkerReport, encodeResponse: Encode
       return { ...fenced, type: "cancelPhase", ...toStep(report), ...toSteps(report) };
     case "complete": {
       const response = encodeResponse(report.response);
-      const digest = digestOf(response.typeUrl, response.bytes);
+      const digest = reportDigest(response.typeUrl, response.bytes);
       return { ...fenced, type: "complete", response, digest, ...toSteps(report) };
     }
     case "fail": {
@@ -210,7 +199,7 @@ function toCommand(session: string, report: WorkerReport, encodeResponse: Encode
         message: report.error.message,
         details: [],
       };
-      const digest = digestOf(String(error.code), error.message);
+      const digest = reportDigest(String(error.code), error.message);
       const cleanUp = report.cleanUp !== undefined && { cleanUp: report.cleanUp };
       const failure = { error, retryable, abortCaused, evidence, mechanism, digest, ...cleanUp };
       return { ...fenced, type: "fail", ...failure, ...toSteps(report) };

@@ -1,7 +1,7 @@
 // What the engine tells a remote worker, as messages: assignments, cancels, revocations. All times are spans from now:
 // clocks of two machines are never compared.
 import { create } from "@bufbuild/protobuf";
-import { type Instant, MICROS_PER_MS } from "../../base/clock.ts";
+import { type Instant, remainingMs } from "../../base/clock.ts";
 import type { Grant } from "../../engine/commands.ts";
 import type { CancelRequest, OperationKey, OperationRecord } from "../../engine/operation.ts";
 import {
@@ -15,10 +15,6 @@ import {
 import { structValue } from "../../protocol/struct.ts";
 import { toAny, toDuration, toWireAttempt, toWireCause } from "../../protocol/worker-messages.ts";
 import type { ServerMessageInit } from "./worker-outbox.ts";
-
-function remainingMs(until: Instant, now: Instant): number {
-  return Math.max(0, (until - now) / MICROS_PER_MS);
-}
 
 /** An assignment, as it is at this moment. */
 export function assignmentMessage({ record, request, checkpoint }: Grant, now: Instant): ServerMessageInit {

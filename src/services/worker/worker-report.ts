@@ -1,5 +1,5 @@
 // What a remote worker reports of an attempt, as the engine's command; and what became of it, as the answer.
-import { hash } from "node:crypto";
+
 import { fromBinary } from "@bufbuild/protobuf";
 import { invalidField, RpcError } from "../../base/rpc-error.ts";
 import { StatusCode } from "../../base/status-code.ts";
@@ -32,6 +32,7 @@ import {
   fromWirePhase,
 } from "../../protocol/worker-messages.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
+import { reportDigest } from "./report-digest.ts";
 
 const DETAIL_LENGTH_MAX = 1024;
 const ERROR_LENGTH_MAX = 8192;
@@ -82,7 +83,7 @@ export async function readReport(
       return { ...fenced, type: "cancelPhase", ...readStep(report.value, "cancel_phase"), ...steps };
     case "completed": {
       const response = readResponse(report.value, place, await place.typeOf());
-      const digest = digestOf(response.typeUrl, response.bytes);
+      const digest = reportDigest(response.typeUrl, response.bytes);
       return { ...fenced, type: "complete", response, digest, ...steps };
     }
     case "failed":
@@ -146,7 +147,7 @@ function readFailure(
     abortCaused: failed.abortCaused,
     ...readStop(failed, "failed"),
     ...(failed.cleanUp !== "" && { cleanUp: failed.cleanUp.slice(0, CLEAN_UP_MAX) }),
-    digest: digestOf(String(error.code), error.message),
+    digest: reportDigest(String(error.code), error.message),
   };
 }
 
@@ -175,11 +176,6 @@ function readStop(
 function checkLength(field: string, text: string): void {
   if (text.length <= DETAIL_LENGTH_MAX) return;
   throw invalidField(field, `has ${text.length} characters; takes at most ${DETAIL_LENGTH_MAX}`);
-}
-
-/** Over the payload or the error: a repeated report of the same result is recognised by it (S12). */
-function digestOf(...parts: readonly (string | Uint8Array)[]): string {
-  return hash("sha256", Buffer.concat(parts.map((part) => Buffer.from(part))), "base64url");
 }
 
 /** The answer to a report. */

@@ -1,5 +1,6 @@
 // One stream of a remote worker: its session under it, its messages in, the engine's notices out. A session outlives its
 // stream; which attempts it holds is the engine's to know.
+
 import { create } from "@bufbuild/protobuf";
 import type { Logger } from "../../base/logger.ts";
 import { RpcError } from "../../base/rpc-error.ts";
@@ -23,7 +24,8 @@ import {
   type WorkerMessage,
 } from "../../protocol/gen/belay/v1/workers_pb.ts";
 import { STRUCT_TYPE_URL, structPayload } from "../../protocol/struct.ts";
-import { attemptText, fromWireAttempt, toDuration, toWireAttempt } from "../../protocol/worker-messages.ts";
+import { attemptText } from "../../protocol/worker-connection.ts";
+import { fromWireAttempt, toDuration, toWireAttempt } from "../../protocol/worker-messages.ts";
 import type { RequestStream, ResponseStream, StreamContext } from "../stream-method.ts";
 import type { FindStartRules } from "./child-starts.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
