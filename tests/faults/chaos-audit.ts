@@ -19,6 +19,8 @@ export interface ChaosFacts {
 const CLOCK_MS = 1000;
 /** A stopped process that goes on after its lease has this long until its watchdog ends it. */
 const WAKING_MS = 500;
+/** A file's time is that of the kernel's last tick, which may be 10 ms ago. */
+const TICK_MS = 10;
 /** A deadline is a timer of the server: after a start or a pause it waits for the workers to come back (timer-keeper.ts). */
 const TIMER_MS = 3500;
 
@@ -44,7 +46,17 @@ export class ChaosAudit {
       JSON.stringify({ ...each, beatMs: undefined }),
     );
     const told = this.#facts.operations.get(name);
-    this.findings.push(`${name}: ${lie}\n  ${told ? brief(told) : ""}\n  ${traces.join("\n  ")}`);
+    const troubles = this.#troublesOf(tracesOf(this.#facts.traces, name));
+    const lines = [`${name}: ${lie}`, told ? brief(told) : "", ...traces, ...troubles];
+    this.findings.push(lines.join("\n  "));
+  }
+
+  /** What befell the workers of these attempts from their begin on. */
+  #troublesOf(traces: readonly Trace[]): string[] {
+    const befell = this.#facts.troubles.filter(({ who, toMs }) =>
+      traces.some((trace) => [trace.worker, "server"].includes(who) && toMs >= trace.beginMs),
+    );
+    return befell.map(({ who, what, fromMs, toMs }) => `${who}: ${what} from ${fromMs} to ${toMs}`);
   }
 
   #count(what: string): void {
@@ -120,7 +132,7 @@ export class ChaosAudit {
     const { worker, beatMs, lastMs } = trace;
     const woken = this.#facts.troubles.filter(({ who, what }) => who === worker && what === "stop");
     const isWaking = (ms: number): boolean =>
-      woken.some(({ toMs }) => ms >= toMs - 5 && ms <= toMs + WAKING_MS);
+      woken.some(({ toMs }) => ms >= toMs - TICK_MS && ms <= toMs + WAKING_MS);
     if (trace.kind === "command" || !isWaking(lastMs)) return lastMs;
     this.#count("beats of a woken worker before its end");
     return Math.max(trace.beginMs, ...beatMs.filter((ms) => !isWaking(ms)));

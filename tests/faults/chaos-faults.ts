@@ -134,7 +134,9 @@ export class ChaosFaults implements AsyncDisposable {
         "mute",
       ] as const);
       if (what === "SIGKILL" || what === "SIGTERM") {
-        await this.#trouble(worker.name, what, async () => worker.kill(what));
+        await this.#trouble(worker.name, what, async () => {
+          worker.kill(what);
+        });
       } else if (what === "stop") await this.#pause(worker.name, worker, random.whole(100, 6000));
       else {
         await this.#trouble(worker.name, what, async () => {
@@ -150,13 +152,16 @@ export class ChaosFaults implements AsyncDisposable {
     await this.#trouble(who, "stop", async () => {
       process.kill("SIGSTOP");
       await delay(ms);
+      // When it may go on, not when this process, which it may push off its core, gets to look at the clock.
+      const onMs = Date.now();
       process.kill("SIGCONT");
+      return onMs;
     });
   }
 
-  async #trouble(who: string, what: string, happens: () => Promise<void>): Promise<void> {
+  async #trouble(who: string, what: string, happens: () => Promise<number | undefined>): Promise<void> {
     const fromMs = Date.now();
-    await happens();
-    this.troubles.push({ who, what, fromMs, toMs: Date.now() });
+    const toMs = (await happens()) ?? Date.now();
+    this.troubles.push({ who, what, fromMs, toMs });
   }
 }
