@@ -213,15 +213,23 @@ test("a cancel that is committed while the stream is broken reaches the handler 
 });
 
 test("an attempt whose time was over during the break is stopped when the worker is back", async () => {
-  const record = await start("test.timed");
-  const { context } = await attemptOf(record);
-  proxy.isBlocked = true;
-  proxy.cut();
-  assert.equal((await end(record)).record.state, "FAILED");
-  assert.equal(context.signal.aborted, false);
-  proxy.isBlocked = false;
-  await eventually("the handler is told", () => context.signal.aborted);
-  assert.equal(context.signal.reason.kind, "lease-lost");
+  const sessionOf = async (): Promise<string | undefined> =>
+    (await server.engine.workers()).find(({ worker: name }) => name === "far")?.session;
+  // On a busy machine the break outlasts the lease, which stops the work too: that says nothing, and is tried again.
+  for (let tries = 1; ; tries++) {
+    const record = await start("test.timed");
+    const { context } = await attemptOf(record);
+    const session = await sessionOf();
+    proxy.isBlocked = true;
+    proxy.cut();
+    assert.equal((await end(record)).record.state, "FAILED");
+    assert.equal(context.signal.aborted, false);
+    proxy.isBlocked = false;
+    await eventually("the handler is told", () => context.signal.aborted);
+    assert.equal(context.signal.reason.kind, "lease-lost");
+    if ((await sessionOf()) === session) return;
+    assert.ok(tries < 5, "no break was shorter than the lease");
+  }
 });
 
 test("all slots are there again after streams that broke at any time", async () => {
