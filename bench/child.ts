@@ -13,8 +13,17 @@ export interface Child extends AsyncDisposable {
 export async function startChild<Ready>(
   script: URL,
   args: readonly string[] = [],
+  execArgv: readonly string[] = [],
 ): Promise<{ child: Child; ready: Ready }> {
-  const child: ChildProcess = fork(script, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const child: ChildProcess = fork(script, args, {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    execArgv: [
+      ...process.execArgv,
+      ...execArgv,
+      "--disable-warning=DeprecationWarning",
+      "--disable-warning=ExperimentalWarning",
+    ],
+  });
   const failed = once(child, "exit").then(([code]) => {
     throw new Error(`${script.pathname.split("/").at(-1)} exited with ${code}`);
   });
@@ -32,6 +41,7 @@ export async function startChild<Ready>(
         return (await answer) as Answer;
       },
       async [Symbol.asyncDispose]() {
+        if (child.exitCode !== null || child.signalCode !== null) return; // it has failed, and said so
         const exited = once(child, "exit");
         child.kill("SIGKILL");
         await exited;

@@ -1,10 +1,11 @@
 // `npm test` and `npm run test:full` (--full): runs the steps of testing/test-steps.ts, shows each with its time, and ends with
 // the plain line `N passed, N failed`. For developers: `npm test -- --only units,tidy`, or `npm test -- <test files>`.
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { POSTGRES_FOLDER, startRunPostgres } from "./testing/run-postgres.ts";
 import { type FileResult, killRunningFiles, runTestFile, type TestFailure } from "./testing/run-test-file.ts";
 import { type CommandStep, type FolderStep, testSteps } from "./testing/test-steps.ts";
 
@@ -111,6 +112,18 @@ function installFor({ installs }: { installs?: string }): string | null {
   return install.status === 0 ? null : install.stderr.trim();
 }
 
+/** Gets what the step's files need; answers what went wrong, or null. */
+async function prepareFolder(step: FolderStep): Promise<string | null> {
+  const problem = installFor(step) ?? (step.postgres ? installFor({ installs: POSTGRES_FOLDER }) : null);
+  if (problem !== null) return problem;
+  try {
+    if (step.postgres) await startRunPostgres();
+    return null;
+  } catch (error) {
+    return String(error);
+  }
+}
+
 async function runFolder(step: FolderStep, isFull: boolean): Promise<Omit<StepResult, "durationMs">> {
   const files = testFiles(step.folder).filter((file) => file.endsWith(".long.test.ts") === isFull);
   const failed = (title: string, detail: string): Omit<StepResult, "durationMs"> => {
@@ -118,8 +131,8 @@ async function runFolder(step: FolderStep, isFull: boolean): Promise<Omit<StepRe
     return { name: step.name, passed: 0, skipped: 0, failed: 1 };
   };
   if (files.length === 0) return failed(`no ${isFull ? "*.long.test.ts" : "*.test.ts"} file is there`, "");
-  const problem = installFor(step);
-  if (problem !== null) return failed("its dependencies could not be installed", problem);
+  const problem = await prepareFolder(step);
+  if (problem !== null) return failed("what it needs could not be had", problem);
   return runFiles(step.name, files, filePlan(step, isFull));
 }
 
@@ -157,6 +170,10 @@ async function runNamed(files: readonly string[]): Promise<StepResult[]> {
   const paths = files.map((file) => relative(root, resolve(process.env["INIT_CWD"] ?? process.cwd(), file)));
   const missing = paths.find((path) => !existsSync(join(root, path)));
   if (missing !== undefined) throw new TypeError(`there is no test file ${missing}`);
+  // Such a file starts a server of its own, where it is given none.
+  const needsPostgres = paths.some((path) => /postgres/i.test(readFileSync(join(root, path), "utf8")));
+  const problem = needsPostgres ? installFor({ installs: POSTGRES_FOLDER }) : null;
+  if (problem !== null) throw new TypeError(problem);
   return [await timed(() => runFiles("named files", paths, { concurrency: 1, timeoutMs: 30 * 60_000 }))];
 }
 

@@ -17,6 +17,8 @@ export interface FolderStep {
   folder: string;
   /** A folder with a lock file of its own, which is installed first. */
   installs?: string;
+  /** True if its files use the PostgreSQL server of the run, which is installed and started first. */
+  postgres?: boolean;
   /** True if the folder must have *.long.test.ts files for the full run. */
   long?: boolean;
   /** Test files that run side by side; 2 unless said otherwise. */
@@ -35,12 +37,23 @@ export const testSteps: readonly TestStep[] = [
   { kind: "command", name: "build-types", command: ["tsc", "-p", "tsconfig.build.json", "--noEmit"] },
   { kind: "folder", name: "tidy", folder: "tests/tidy" },
   // Much of these is waiting: for threads, processes, timers.
-  { kind: "folder", name: "units", folder: "src", long: true, concurrency: 3 },
-  { kind: "folder", name: "conformance", folder: "tests/conformance", long: true },
+  { kind: "folder", name: "units", folder: "src", postgres: true, long: true, concurrency: 3 },
+  { kind: "folder", name: "postgres", folder: "tests/postgres", postgres: true },
+  { kind: "folder", name: "conformance", folder: "tests/conformance", postgres: true, long: true },
   { kind: "folder", name: "transcripts", folder: "tests/transcripts" },
   { kind: "folder", name: "search", folder: "tests/simulation", fileMinutes: 4, long: true },
+  { kind: "folder", name: "history", folder: "tests/history" },
+  { kind: "folder", name: "bench", folder: "bench" },
   // A mutant runs tests of its own on a copy: one at a time, so that they are not slowed into failing.
-  { kind: "folder", name: "mutants", folder: "tests/mutants", concurrency: 1, fileMinutes: 5, long: true },
+  {
+    kind: "folder",
+    name: "mutants",
+    folder: "tests/mutants",
+    postgres: true,
+    concurrency: 1,
+    fileMinutes: 5,
+    long: true,
+  },
   {
     kind: "folder",
     name: "interop",
@@ -49,10 +62,18 @@ export const testSteps: readonly TestStep[] = [
     long: true,
     concurrency: 3,
   },
-  { kind: "folder", name: "cli", folder: "tests/cli", long: true, concurrency: 3 },
+  { kind: "folder", name: "cli", folder: "tests/cli", postgres: true, long: true, concurrency: 3 },
   { kind: "folder", name: "complaints", folder: "tests/complaints", long: true },
   { kind: "folder", name: "examples", folder: "examples" },
   // Faults watch the clock, so nothing runs beside them.
-  { kind: "folder", name: "faults", folder: "tests/faults", concurrency: 1, fileMinutes: 3, long: true },
+  {
+    kind: "folder",
+    name: "faults",
+    folder: "tests/faults",
+    postgres: true,
+    concurrency: 1,
+    fileMinutes: 3,
+    long: true,
+  },
   { kind: "folder", name: "packaging", folder: "tests/packaging", long: true },
 ];

@@ -40,6 +40,7 @@ export type ErrorReason =
   | "CONTENT_TYPE_REFUSED"
   | "STORAGE_FULL"
   | "STORAGE_UNAVAILABLE"
+  | "STORAGE_UNREACHABLE"
   | "OVERLOADED"
   | "SHUTTING_DOWN"
   | "DEADLINE_TOO_SHORT"
@@ -212,10 +213,15 @@ export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
     message: "the change could not be committed; its outcome is unknown, retry with the same request_id",
     when: "The database failed during a commit, or the server is stopping.",
   },
+  STORAGE_UNREACHABLE: {
+    code: StatusCode.UNAVAILABLE,
+    message: "the server cannot reach its database; nothing was done, retry later",
+    when: "Calls while the database does not answer: they are refused at once, until it does.",
+  },
   OVERLOADED: {
     code: StatusCode.RESOURCE_EXHAUSTED,
     message: "{what} is at its limit of {limit}; retry later",
-    when: "Too many waiters or calls in flight.",
+    when: "Too many calls in flight, waiters, or watches, or the server is late. Cancels and deletes are never refused so.",
   },
   SHUTTING_DOWN: {
     code: StatusCode.UNAVAILABLE,

@@ -158,6 +158,19 @@ export const instruments = {
     ["service", "method"],
     "Calls that are not answered yet.",
   ),
+  callsShed: counter(
+    "belay.calls.shed",
+    "{call}",
+    ["kind", "limit"],
+    "Calls that were refused with OVERLOADED, by what they are for and the limit that was used up.",
+  ),
+  overloadPressure: gauge(
+    "belay.overload.pressure",
+    "1",
+    ["limit"],
+    "How much of a limit is used: at 0.6 lists are refused, at 1 starts.",
+  ),
+  ready: gauge("belay.ready", "1", [], "1 while the server says that it is ready, else 0."),
 } as const satisfies Readonly<Record<string, Instrument>>;
 
 const apiKey = Symbol.for("opentelemetry.js.api.1");

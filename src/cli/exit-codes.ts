@@ -33,7 +33,9 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   REFUSED:
     "Refused by a rule: not cancellable, not deletable, not held, another etag, no permission, or a host that serve may not " +
     "listen on.",
-  STORAGE: "The data folder cannot be used, or the store failed while serving.",
+  STORAGE:
+    "The data folder or the database cannot be used, the store failed while serving, or belay migrate verify found " +
+    "something wrong.",
   UNCONFIRMED:
     "The operation that was waited for ended FAILED with STOP_UNCONFIRMED: nobody knows whether its work has stopped.",
   CHAIN_BROKEN:

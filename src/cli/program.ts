@@ -1,8 +1,9 @@
 // The table of commands. Only the module of the command that is called is loaded: `belay get` never loads the server.
-import { readFileSync } from "node:fs";
+
 import { Command, CommanderError } from "commander";
 import { CliError, type ExitCode, exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { printError, tolerateClosedPipes } from "./output.ts";
+import { packageVersion } from "./package-version.ts";
 import { shrinkHeapAfterStart } from "./start-heap.ts";
 
 /** What a program that embeds `belay serve` (npm start) wants to be told. */
@@ -110,6 +111,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import("./commands/backup.ts")).defineBackup,
   },
   {
+    name: "migrate",
+    summary: "upgrade a PostgreSQL database, or move to one",
+    load: async () => (await import("./commands/migrate.ts")).defineMigrate,
+  },
+  {
     name: "tls",
     summary: "make certificates for development",
     load: async () => (await import("./commands/tls.ts")).defineTls,
@@ -161,9 +167,4 @@ function report(error: unknown): ExitCode {
     error instanceof CliError ? error.lines : undefined,
   );
   return exitCodeOf(error);
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "../base/logger.ts";
 import { Engine } from "../engine/engine.ts";
 import { openReceiptKeys, type ReceiptKeys } from "../engine/receipts/receipt-keys.ts";
+import { openSharedReceiptKeys } from "../engine/receipts/shared-receipt-keys.ts";
 import type { Store } from "../engine/store.ts";
 import type { AuthConfig } from "../server/auth/auth-config.ts";
 import {
@@ -21,11 +22,14 @@ import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import { createInProcessConnection } from "../services/worker/in-process-connection.ts";
 import type { OperationDefinition } from "../worker/define-operation.ts";
 import { policyOf } from "../worker/operation-policy.ts";
-import { createWorker, reapProcesses, type Worker } from "../worker/worker.ts";
+import { createWorker, readBootId, reapProcesses, type Worker } from "../worker/worker.ts";
 import { CliError, exitCodes } from "./exit-codes.ts";
+import type { SharedParts } from "./open-store.ts";
 
 export interface PartsOptions {
   store: Store;
+  /** Where other servers use the store, too. */
+  shared?: SharedParts | undefined;
   operations: readonly OperationDefinition[];
   services: readonly ServiceDeclaration[];
   /** Who may call; absent: anybody on this machine. */
@@ -43,6 +47,8 @@ export interface PartsOptions {
 /** A server that answers. Disposing it stops workers, server and engine, in this order; the store stays open. */
 export interface ServerParts extends AsyncDisposable {
   address: ServerAddress;
+  /** Not ready from now on; everything is served as before. */
+  announceStop(): void;
   /**
    * No new work: remote workers are told, and go on with theirs within their lease, for the next server or another one;
    * the work of this process may end for up to `graceMs`.
@@ -55,10 +61,11 @@ const CALLS_GRACE_MS = 5_000;
 
 /** Starts the parts. Throws a CliError when the address cannot be had. */
 export async function startParts(options: PartsOptions): Promise<ServerParts> {
-  const { store, operations, services, auth, tls, limits, logger, host, port, data } = options;
+  const { store, shared, operations, services, auth, tls, limits, logger, host, port, data } = options;
   await using stack = new AsyncDisposableStack();
-  const receiptKeys = readReceiptKeys(join(data, "receipts"));
-  const engine = stack.adopt(new Engine({ store, logger, receiptKeys }), (made) => made.close());
+  const receiptKeys = await readReceiptKeys(join(data, "receipts"), shared);
+  const node = shared && { node: shared.node };
+  const engine = stack.adopt(new Engine({ store, logger, receiptKeys, ...node }), (made) => made.close());
   for (const operation of operations) {
     engine.registerType(operation.type, policyOf(operation), operation.check);
   }
@@ -66,13 +73,16 @@ export async function startParts(options: PartsOptions): Promise<ServerParts> {
   // Before anything is concluded from the end of a former life, what it left running is ended.
   const processFolder = join(data, "processes");
   const remaining = await reapProcesses(processFolder);
-  await engine.settleFormerSessions(remaining.map(({ operation }) => operation));
+  const survivors = remaining.map(({ operation }) => operation);
+  await engine.settleFormerSessions(survivors, readBootId());
 
-  const own = { folder: join(data, "identity"), logger };
+  const own = { folder: join(data, "identity"), files: shared?.files, logger };
   const identity = auth ? await createIdentity(auth, own) : openIdentity(own);
   const server = createServer({
     ...{ engine, logger, host, port, services, limits, identity },
     ...(tls && { tls }),
+    // Little to read, from a table of its own: where it is answered, the schema is there, too.
+    checkStore: () => store.listTypes(),
   });
   const address = await listen(server, options);
   stack.defer(() => server.close({ graceMs: CALLS_GRACE_MS }));
@@ -92,7 +102,8 @@ export async function startParts(options: PartsOptions): Promise<ServerParts> {
   engine.startMaintenance();
   const started = stack.move();
   const drain = (graceMs: number): Promise<void> => drainWork(engine, worker, graceMs);
-  return { address, drain, [Symbol.asyncDispose]: () => started.disposeAsync() };
+  const announceStop = (): void => server.announceStop();
+  return { address, announceStop, drain, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }
 
 async function drainWork(engine: Engine, worker: Worker, graceMs: number): Promise<void> {
@@ -101,9 +112,9 @@ async function drainWork(engine: Engine, worker: Worker, graceMs: number): Promi
 }
 
 /** The keys that sign the chain of receipts; made when they are first needed. */
-function readReceiptKeys(folder: string): ReceiptKeys {
+async function readReceiptKeys(folder: string, shared: SharedParts | undefined): Promise<ReceiptKeys> {
   try {
-    return openReceiptKeys(folder);
+    return shared ? await openSharedReceiptKeys(shared.files, folder) : openReceiptKeys(folder);
   } catch (error) {
     throw new CliError(error instanceof Error ? error.message : String(error), exitCodes.STORAGE);
   }

@@ -1,21 +1,21 @@
 // The life of `belay serve`: reads what is to be served, opens the store, starts the rest, and stops it all when told.
-// No other file picks a store.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createLogger, type Logger, type LogLevel } from "../base/logger.ts";
-import { startTimer } from "../base/timers.ts";
+import { delay, startTimer } from "../base/timers.ts";
 import { formatServerAddress } from "../client/server-address.ts";
 import { isLoopbackHost } from "../server/config.ts";
 import type { TlsOptions } from "../server/tls/tls-options.ts";
 import { builtinServices } from "../services/builtin/builtin-services.ts";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
-import { SqliteStore } from "../stores/sqlite/sqlite-store.ts";
 import type { OperationDefinition } from "../worker/define-operation.ts";
 import { policyOf } from "../worker/operation-policy.ts";
 import type { ServerConfig } from "./config/server-config.ts";
+import type { StoreConfig } from "./config/store-config.ts";
 import { formatDuration } from "./duration.ts";
 import { parseExecOption } from "./exec-option.ts";
 import { CliError, exitCodes } from "./exit-codes.ts";
+import { openStore } from "./open-store.ts";
 import { loadOperationsFile } from "./operations-file.ts";
 import { printError, printLine, printNote } from "./output.ts";
 import type { CliHooks } from "./program.ts";
@@ -28,6 +28,8 @@ export interface ServeOptions {
   port: number;
   /** The data folder. */
   data: string;
+  /** The database of the operations; undefined: SQLite in the data folder. */
+  store: StoreConfig | undefined;
   operationFiles: readonly string[];
   execCommands: readonly string[];
   /** An extra port for a service, `id=port`. */
@@ -37,6 +39,8 @@ export interface ServeOptions {
   /** How many operations run at once; undefined takes the worker's default. */
   slots: number | undefined;
   logLevel: LogLevel;
+  /** How long everything is served on after the stop was asked for, not ready, in milliseconds. */
+  shutdownDelay: number;
   /** How long running work may take to end when the server stops, in milliseconds. */
   shutdownGrace: number;
 }
@@ -57,16 +61,16 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
   endOnBugs(logger);
   await using stack = new AsyncDisposableStack();
   // The store opens in a thread of its own; meanwhile this one loads all that is heavy: both take some 100 ms.
-  const opening = openStore(options.data, logger);
+  const opening = openStore(options.data, options.store, logger);
   stack.defer(() => opening.then((store) => store.close()).catch(() => undefined));
   const { startParts } = await import("./server-parts.ts");
   const tls = config?.tls ?? madeCertificate(options.data);
+  const { store, shared, label } = await opening;
   const parts = stack.use(
     await startParts({
       ...options,
       ...{ operations, services, logger, auth: config?.auth, limits: config?.limits ?? {} },
-      tls,
-      store: await opening,
+      ...{ tls, store, shared },
     }),
   );
 
@@ -74,7 +78,7 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
   const url = `${isTlsOnly ? "https" : "http"}://${formatServerAddress(parts.address)}`;
   const protocols = tls && !isTlsOnly ? "REST and gRPC, with and without TLS" : "REST and gRPC";
   const stop = stopRequested();
-  printLine(`belay: serving on ${url} (${protocols}), data in ${options.data}`);
+  printLine(`belay: serving on ${url} (${protocols}), ${label}`);
   const { servicePorts } = parts.address;
   for (const [id, ports] of Object.entries(servicePorts)) {
     for (const port of ports) {
@@ -84,10 +88,13 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
   hooks.serving?.({ url, operationTypes: operations.map(({ type }) => type), servicePorts });
   await stop;
   const notice = startTimer(QUIET_STOP_MS, () => {
-    const grace = formatDuration(options.shutdownGrace);
+    const grace = formatDuration(options.shutdownDelay + options.shutdownGrace);
     printNote(`belay: stopping; running work has ${grace} to end; the same signal again stops at once`);
   });
-  // The work first: while it ends, its callers are still answered, and can cancel it.
+  // Not ready first: balancers look only now and then, and until they have, they send calls here.
+  parts.announceStop();
+  await delay(options.shutdownDelay);
+  // Then the work: while it ends, its callers are still answered, and can cancel it.
   await parts.drain(options.shutdownGrace);
   await stack.disposeAsync();
   notice.cancel();
@@ -147,19 +154,4 @@ function withPorts(
     ...service,
     ports: [...service.ports, ...(ports.get(service.id) ?? [])],
   }));
-}
-
-/** Opens the store. When it fails later, nothing can be acknowledged any more: the process ends at once. */
-async function openStore(folder: string, logger: Logger): Promise<SqliteStore> {
-  try {
-    return await SqliteStore.open(folder, {
-      onFatal: (line) => {
-        printError(line);
-        process.exit(exitCodes.STORAGE);
-      },
-      onNotice: (line) => logger.warn(line),
-    });
-  } catch (error) {
-    throw new CliError(error instanceof Error ? error.message : String(error), exitCodes.STORAGE);
-  }
 }

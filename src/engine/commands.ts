@@ -205,6 +205,8 @@ export interface ExpireLeaseCommand {
   session: string;
   /** True if a process of the lost attempt was seen alive and could not be ended: the guard failed, so the expiry is no evidence. */
   survived: boolean;
+  /** The work is known to be gone, also where nothing guarded it. */
+  isGone?: boolean;
 }
 
 /** Time has passed: deadlines and timeouts that are due take effect. */
@@ -238,7 +240,7 @@ export type OperationCommand =
 export interface OpenSessionCommand {
   type: "openSession";
   session: string;
-  /** "embedded": lives and dies with the server process; it has no timed lease. */
+  /** "embedded": lives and dies with the server process. On a store of one process it has no timed lease (leaseMs 0). */
   kind: "embedded" | "remote";
   worker: string;
   /** The worker's own build, for people; "" if it has none. */
@@ -250,11 +252,17 @@ export interface OpenSessionCommand {
   guarded: boolean;
   bootId: string;
   leaseMs: number;
+  /** The server process that has the worker's stream, where several share a store; absent on a store of one process. */
+  node?: string;
 }
 
 export interface HeartbeatCommand {
   type: "heartbeat";
   session: string;
+  /** Refused with SESSION_MOVED if another node has the session; absent: whoever has it. */
+  node?: string;
+  /** The worker has come to `node`: the session is that node's from now on. */
+  takesOver?: boolean;
 }
 
 /** The session ended: everything it still held is settled like an expired lease. */
@@ -263,6 +271,8 @@ export interface CloseSessionCommand {
   session: string;
   /** Names of operations whose work was seen alive after the session and could not be ended. */
   survivors: readonly string[];
+  /** All else that it ran is known to be gone, guarded or not: the process that ran it is, and so is what that recorded. */
+  isGone?: boolean;
 }
 
 /** Grants up to `limit` due pending operations of the given types: highest priority first, then oldest start. */
@@ -273,6 +283,8 @@ export interface AcquireCommand {
   limit: number;
   guarded: boolean;
   begin: boolean;
+  /** Refused with SESSION_MOVED if another node has the session; absent: whoever has it. */
+  node?: string;
 }
 
 /** Ticks up to `limit` operations whose next timer is due. */
@@ -282,7 +294,7 @@ export interface TickDueCommand {
 }
 
 /**
- * Closes up to `limit` remote sessions whose lease has passed: the store names them, and all that they hold, as targets;
+ * Closes up to `limit` sessions whose lease has passed: the store names them, and all that they hold, as targets;
  * `decide` looks at the heartbeat once more. Answers "settled" with the number of operations.
  */
 export interface ExpireSessionsCommand {
@@ -336,6 +348,7 @@ export type RefusalReason =
   | "CANCEL_PENDING"
   | "NOT_RETRYABLE"
   | "SESSION_UNKNOWN"
+  | "SESSION_MOVED"
   | "PARENT_CLOSED"
   | "CHILD_LIMIT"
   | "REVISION_MISMATCH"
@@ -364,7 +377,8 @@ export type Reply =
   | { type: "cancel"; record: OperationRecord; changed: boolean; verdict: Verdict }
   | { type: "late"; record: OperationRecord; changed: boolean }
   | { type: "granted"; grants: readonly Grant[] }
-  | { type: "session" }
+  /** `hasMoved`: it was another node's before. */
+  | { type: "session"; hasMoved?: boolean }
   | { type: "settled"; count: number };
 
 export interface Refusal {

@@ -4,8 +4,9 @@
 import { monotonicMs } from "../base/clock.ts";
 import { RpcError } from "../base/rpc-error.ts";
 import type { Command, CommandOutcome } from "./commands.ts";
+import { keyText } from "./decision.ts";
 import type { Commit } from "./engine-metrics.ts";
-import type { StoredOperation } from "./operation.ts";
+import type { OperationKey, StoredOperation } from "./operation.ts";
 import type { CommitResult, Store } from "./store.ts";
 
 /** More than this in one transaction only adds latency: the fsync is long paid for. */
@@ -21,10 +22,31 @@ const IN_FLIGHT_MAX = 2;
 
 type GrantedOutcome = Extract<CommandOutcome, { type: "granted" }>;
 
+/** An outcome with the operation of its command as it stands after the batch, where the batch changed it. */
+export interface FoundOutcome {
+  outcome: CommandOutcome;
+  stored: StoredOperation | undefined;
+}
+
 interface Waiting {
   command: Command;
-  resolve(outcome: CommandOutcome): void;
+  resolve(outcome: CommandOutcome, batch: ChangedBatch): void;
   reject(error: unknown): void;
+}
+
+/** What a batch changed, by key: made when somebody asks. */
+class ChangedBatch {
+  readonly #changed: readonly StoredOperation[];
+  #byKey: Map<string, StoredOperation> | null = null;
+
+  constructor(changed: readonly StoredOperation[]) {
+    this.#changed = changed;
+  }
+
+  find(key: OperationKey): StoredOperation | undefined {
+    this.#byKey ??= new Map(this.#changed.map((stored) => [keyText(stored.record), stored]));
+    return this.#byKey.get(keyText(key));
+  }
 }
 
 /** Queues commands for the store and hands out their outcomes once they are durable (G9). */
@@ -68,18 +90,30 @@ export class Committer {
 
   /** Rejects with STORAGE_FULL or STORAGE_UNAVAILABLE when the outcome is not known to be durable. */
   submit(command: Command): Promise<CommandOutcome> {
+    return new Promise((resolve, reject) => this.#add({ command, resolve, reject }));
+  }
+
+  /** As `submit`; an operation that the commit changed need not be read for its answer. */
+  submitFound(command: Command, key: OperationKey): Promise<FoundOutcome> {
     return new Promise((resolve, reject) => {
-      const waiting = { command, resolve, reject };
-      // A heartbeat goes first: it depends on nothing in the queue, and a lease must not pass because its worker has
-      // thousands of reports waiting before it.
-      (command.type === "heartbeat" ? this.#heartbeats : this.#queue).push(waiting);
-      // A microtask later, so that all commands of this turn of the event loop share the transaction.
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      queueMicrotask(() => {
-        this.#scheduled = false;
-        this.#send();
+      this.#add({
+        command,
+        resolve: (outcome, batch) => resolve({ outcome, stored: batch.find(key) }),
+        reject,
       });
+    });
+  }
+
+  #add(waiting: Waiting): void {
+    // A heartbeat goes first: it depends on nothing in the queue, and a lease must not pass because its worker has
+    // thousands of reports waiting before it.
+    (waiting.command.type === "heartbeat" ? this.#heartbeats : this.#queue).push(waiting);
+    // A microtask later, so that all commands of this turn of the event loop share the transaction.
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#send();
     });
   }
 
@@ -109,9 +143,10 @@ export class Committer {
       this.#onCommit({ commands, ...result, durationMs: monotonicMs() - startMs });
       for (const outcome of result.outcomes) if (outcome.type === "granted") this.#onGranted(outcome);
       this.#onChanged(result.changed);
+      const changed = new ChangedBatch(result.changed);
       for (const [index, waiting] of batch.entries()) {
         const outcome = result.outcomes[index];
-        if (outcome && outcome.type !== "failed") waiting.resolve(outcome);
+        if (outcome && outcome.type !== "failed") waiting.resolve(outcome, changed);
         else
           waiting.reject(
             new RpcError(outcome?.reason ?? "STORAGE_UNAVAILABLE", {}, { cause: outcome?.message }),

@@ -26,7 +26,7 @@ function run(fold: Fold, command: Command, index: number): CommandOutcome {
     case "openSession":
       return openSession(fold, command);
     case "heartbeat":
-      return heartbeat(fold, command.session);
+      return heartbeat(fold, command);
     case "closeSession":
       return closeSession(fold, command, index);
     case "expireSessions":

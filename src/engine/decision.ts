@@ -115,8 +115,8 @@ export interface ReadSet {
    */
   targets: ReadonlyMap<number, readonly OperationKey[]>;
   /**
-   * For each expireSessions, by its index: the sessions of kind "remote" with heartbeatTime + leaseMs <= now, at most
-   * `limit` (they are in `sessions`, too).
+   * For each expireSessions, by its index: the sessions with a timed lease (leaseMs > 0) and heartbeatTime + leaseMs <= now,
+   * at most `limit` (they are in `sessions`, too).
    */
   expired: ReadonlyMap<number, readonly string[]>;
 }
@@ -166,7 +166,8 @@ export interface Decision {
   receipts: readonly ReceiptWrite[];
   requestKeys: readonly RequestKeyRecord[];
   sessionsOpened: readonly SessionRecord[];
-  sessionsBeaten: readonly { session: string; heartbeatTime: Instant }[];
+  /** With a `node`, the session is that node's from now on; without, it stays where it is. */
+  sessionsBeaten: readonly { session: string; heartbeatTime: Instant; node?: string }[];
   sessionsClosed: readonly string[];
   /** The new number of users of each slot that changed; 0 for one that nobody uses any more. */
   slots: readonly (SlotKey & { used: number })[];

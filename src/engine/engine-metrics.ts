@@ -38,7 +38,10 @@ const LOCAL_EXEC = /^exec\.local-.*$/;
 /** Types beyond this number are counted together, as `other`. */
 const TYPES_MAX = 200;
 
-type MeasuredStore = Pick<Store, "clock" | "liveCounts" | "listSessions" | "heldCount">;
+type MeasuredStore = Pick<Store, "clock" | "liveCounts" | "listSessions" | "heldCount"> & {
+  /** Other processes commit, too. Default false. */
+  readonly isShared?: boolean;
+};
 
 export class EngineMetrics implements EngineObserver {
   readonly measurements: Measurements = new Measurements();
@@ -52,9 +55,18 @@ export class EngineMetrics implements EngineObserver {
    *   commit 1 ends an operation -> commit 2 deletes it: it comes again, done, and its end is not after commit 1.
    */
   #horizon: Instant;
+  readonly #isShared: boolean;
+  /**
+   * Of a shared store: the time of the change that is looked at. What another node set comes here with a later change, and
+   * was counted there:
+   *
+   *   node B ends an operation -> node A, which was quiet, deletes it: its end is after A's horizon, and not of this change.
+   */
+  #changeTime: Instant | null = null;
 
   constructor(store: MeasuredStore, figures: LiveFigures) {
     this.#clock = store.clock;
+    this.#isShared = store.isShared ?? false;
     this.#figures = figures;
     this.#horizon = store.clock.now();
     this.measurements.addSource(async () => this.#operations(await store.liveCounts()));
@@ -115,6 +127,7 @@ export class EngineMetrics implements EngineObserver {
   /** Counts what this commit newly set. */
   #changed(record: OperationRecord): void {
     const { service, createTime, doneTime, attemptStartTime } = record;
+    this.#changeTime = this.#isShared ? record.updateTime : null;
     const type = this.#boundedType(record.type);
     if (this.#isNew(createTime)) this.measurements.add(instruments.operationsStarted, [service, type]);
     if (this.#isNew(attemptStartTime)) {
@@ -152,7 +165,8 @@ export class EngineMetrics implements EngineObserver {
   }
 
   #isNew(time: Instant | null): time is Instant {
-    return time !== null && time > this.#horizon;
+    if (time === null || (this.#changeTime !== null && time !== this.#changeTime)) return false;
+    return time > this.#horizon;
   }
 
   #latency(

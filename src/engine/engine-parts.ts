@@ -1,16 +1,18 @@
 // What the engine is made of, put together: who commits, who is told of what a commit changed, and in which order.
 import type { Clock } from "../base/clock.ts";
+import { makeId } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
-import type { Command, CommandOutcome } from "./commands.ts";
-import { Committer } from "./committer.ts";
+import type { Command, CommandOutcome, Grant } from "./commands.ts";
+import { Committer, type FoundOutcome } from "./committer.ts";
 import { keyText } from "./decision.ts";
 import type { Commit } from "./engine-metrics.ts";
 import { EngineObservers } from "./engine-observers.ts";
 import { FeedHub } from "./feed-hub.ts";
 import { EngineMaintenance } from "./maintenance/engine-maintenance.ts";
-import { isDone, type OperationRecord, type StoredOperation } from "./operation.ts";
+import { isDone, type OperationKey, type OperationRecord, type StoredOperation } from "./operation.ts";
 import { OperationTypes } from "./operation-types.ts";
 import type { ReceiptKeys } from "./receipts/receipt-keys.ts";
+import { RemoteChanges } from "./remote-changes.ts";
 import { SessionDirectory } from "./session-directory.ts";
 import type { Store } from "./store.ts";
 import { Waiters } from "./waiters.ts";
@@ -21,6 +23,11 @@ export interface EngineOptions {
   logger: Logger;
   /** Default none: receipts are kept, and not chained. */
   receiptKeys?: ReceiptKeys | null;
+  /**
+   * This process among those that share the store: unique among the running ones, and the same after a restart on the same
+   * data folder. Default: a new one. Of no meaning where the store is not shared.
+   */
+  node?: string;
 }
 
 export class EngineParts {
@@ -34,19 +41,24 @@ export class EngineParts {
   readonly feed: FeedHub;
   readonly maintenance: EngineMaintenance;
   readonly observers: EngineObservers;
+  /** This process among those that share the store; undefined where it is not shared. */
+  readonly node: string | undefined;
+  readonly remote: RemoteChanges;
   readonly #committer: Committer;
+  #following: { close(): void } | null = null;
 
-  constructor({ store, logger, receiptKeys = null }: EngineOptions) {
+  constructor({ store, logger, receiptKeys = null, node }: EngineOptions) {
     const { clock } = store;
+    this.node = store.isShared ? (node ?? makeId("nod", clock.now())) : undefined;
     const submit = (command: Command): Promise<CommandOutcome> => this.submit(command);
     this.store = store;
     this.logger = logger;
     this.clock = clock;
-    this.types = new OperationTypes(store);
+    this.types = new OperationTypes(store, logger);
     this.#committer = new Committer(
       store,
       (changed) => this.#changed(changed),
-      ({ grants }) => this.sessions.granted(grants),
+      ({ grants }) => this.#granted(grants),
       (commit) => {
         this.#logFailures(commit);
         this.observers.committed(commit);
@@ -60,12 +72,23 @@ export class EngineParts {
     });
     this.sessions = new SessionDirectory({
       clock,
+      logger,
       store,
+      node: this.node,
       submit,
       leaseBegun: (leaseMs) => this.maintenance.leases.leaseBegun(leaseMs),
+      lookAt: (keys) => this.remote.lookAt(keys),
     });
-    this.maintenance = new EngineMaintenance({ store, logger, submit, sessions: this.sessions });
-    this.feed = new FeedHub({ store, commits: this.#committer, hold: (keys) => this.presence.holdAll(keys) });
+    this.maintenance = new EngineMaintenance({
+      ...{ store, logger, submit, sessions: this.sessions, node: this.node },
+    });
+    const commits = this.#committer;
+    this.feed = new FeedHub({ store, commits, hold: (keys) => this.presence.holdAll(keys) });
+    this.remote = new RemoteChanges({
+      ...{ store, clock, logger, commits, waiters: this.waiters, sessions: this.sessions, feed: this.feed },
+      endedElsewhere: (text) => this.maintenance.endedElsewhere(text),
+      startsAt: (instant) => this.maintenance.startsAt(instant),
+    });
     const figures = { waiters: () => this.waiters.count, watchers: () => this.feed.count };
     this.observers = new EngineObservers({ store, logger, keys: receiptKeys, figures });
   }
@@ -84,14 +107,38 @@ export class EngineParts {
     return this.#committer.submit(command);
   }
 
+  /** As `submit`; an operation that the commit changed need not be read for its answer. */
+  submitFound(command: Command, key: OperationKey): Promise<FoundOutcome> {
+    return this.#committer.submitFound(command, key);
+  }
+
+  /** Hears of what other processes commit from now on; before the first worker or caller comes. */
+  follow(): void {
+    if (this.store.isShared) this.#following ??= this.store.follow(this.remote);
+  }
+
+  close(): void {
+    this.#following?.close();
+    this.remote.close();
+    this.types.stop();
+  }
+
+  #granted(grants: readonly Grant[]): void {
+    this.sessions.granted(grants);
+    if (this.node === undefined) return;
+    for (const { record } of grants) this.remote.committed(record, keyText(record));
+  }
+
   /** After every commit: what it changed reaches waiters, sessions and timers, before any caller is answered. */
   #changed(changed: readonly StoredOperation[]): void {
     const now = this.clock.now();
     const readyTypes = new Set<string>();
-    for (const { record } of changed) {
+    for (const stored of changed) {
+      const { record } = stored;
       const text = keyText(record);
-      if (isDone(record.state) || record.deleteTime !== null) this.waiters.wake(text);
+      if (isDone(record.state) || record.deleteTime !== null) this.waiters.wake(text, stored);
       this.sessions.changed(record, text);
+      if (this.node !== undefined) this.remote.committed(record, text);
       this.maintenance.changed(record, text);
       this.feed.changed(record, text);
       if (record.lease !== null) continue;
@@ -102,6 +149,7 @@ export class EngineParts {
     }
     if (readyTypes.size > 0) this.sessions.workMayBeReady(readyTypes);
     this.feed.settled();
+    this.remote.settled();
   }
 }
 

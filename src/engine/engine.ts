@@ -40,7 +40,8 @@ export class Engine extends OperationCalls {
   /** Starts the maintenance: deadlines, retries that are due, leases, children of closed parents, retention, receipts. */
   startMaintenance(): void {
     const { types, logger, maintenance, observers } = this.#parts;
-    types.load().catch((error: unknown) => {
+    this.#parts.follow();
+    types.start().catch((error: unknown) => {
       logger.warn({ err: error }, "the types of remote workers could not be read; they declare them again");
     });
     maintenance.start();
@@ -71,6 +72,11 @@ export class Engine extends OperationCalls {
   /** What a remote worker runs; kept when it goes. A type that this process declares itself stays as it is. */
   declareRemoteTypes(types: readonly DeclaredType[]): Promise<void> {
     return this.#parts.types.declareRemote(types);
+  }
+
+  /** Where several processes share the store: looks what the others have declared since. */
+  async learnTypes(): Promise<void> {
+    if (this.#parts.store.isShared) await this.#parts.types.load();
   }
 
   /** The check that a type was registered with, if it was with one. */
@@ -121,8 +127,9 @@ export class Engine extends OperationCalls {
   }
 
   /** The session is over: all that it still held is settled in one batch. */
-  closeSession(session: string, survivors: readonly string[] = []): Promise<void> {
-    return this.#parts.sessions.close(session, survivors);
+  async closeSession(session: string, survivors: readonly string[] = []): Promise<void> {
+    const types = await this.#parts.sessions.close(session, { survivors });
+    await this.#parts.types.sessionClosed(types);
   }
 
   /** The open sessions, those of workers that are away too. */
@@ -131,16 +138,21 @@ export class Engine extends OperationCalls {
   }
 
   /**
-   * Settles the embedded sessions of former server processes, and reads what remote workers declared. Call it once, before
-   * workers connect, and after every recorded process of those lives is gone: `survivors` names the operations of which
-   * one could not be ended.
+   * Settles the embedded sessions of former lives of this server process, and reads what remote workers declared. Call it
+   * once, before workers connect, and after every recorded process of those lives is gone: `survivors` names the operations
+   * of which one could not be ended. Where several processes share the store, the sessions of the others are theirs; and
+   * what ran in its own is known to be gone only if `bootId` is still the machine's: a folder may have come from another
+   * machine, which goes on.
    */
-  async settleFormerSessions(survivors: readonly string[]): Promise<void> {
-    await this.#parts.types.load();
-    for (const session of await this.#parts.store.listSessions()) {
-      if (session.kind === "embedded" && !this.#parts.sessions.has(session.session)) {
-        await this.closeSession(session.session, survivors);
-      }
+  async settleFormerSessions(survivors: readonly string[], bootId = ""): Promise<void> {
+    const { types, store, sessions, node } = this.#parts;
+    this.#parts.follow();
+    await types.load();
+    for (const session of await store.listSessions()) {
+      const isFormer = session.kind === "embedded" && !sessions.has(session.session) && session.node === node;
+      if (!isFormer) continue;
+      const isGone = bootId !== "" && session.bootId === bootId;
+      await sessions.close(session.session, { survivors, isGone });
     }
   }
 
@@ -167,5 +179,6 @@ export class Engine extends OperationCalls {
     this.#parts.presence.close();
     await this.#parts.maintenance.stop();
     await this.#parts.observers.stop();
+    this.#parts.close();
   }
 }

@@ -14,7 +14,7 @@ import {
   type Subscription,
   takeBatch,
 } from "./feed-lane.ts";
-import { FeedPositions } from "./feed-positions.ts";
+import { type FeedEnds, FeedPositions } from "./feed-positions.ts";
 import type { OperationKey, OperationRecord } from "./operation.ts";
 import type { FeedPage, Store } from "./store.ts";
 import type { Hold } from "./watch-presence.ts";
@@ -40,7 +40,10 @@ export interface FeedSubscription {
 }
 
 interface HubOptions {
-  store: Pick<Store, "readFeed" | "feedPosition" | "sealToken" | "openToken">;
+  store: Pick<
+    Store,
+    "isShared" | "readFeed" | "feeds" | "feedOf" | "feedPosition" | "sealToken" | "openToken"
+  >;
   /** Commits that were sent, and commits whose changes were handed out: both only grow. */
   commits: { readonly sent: number; readonly settled: number };
   /** Somebody watches these names from now on. */
@@ -61,14 +64,18 @@ export class FeedHub {
   readonly #touched = new Map<string, Set<string>>();
   readonly #positions: FeedPositions;
   #reads = 0;
+  /** Of a shared store: what other processes committed up to here was told to this hub, by feed. */
+  readonly #followed = new Map<string, number>();
   #telling: Timer | null = null;
 
   constructor(options: HubOptions) {
+    const { store } = options;
     this.#options = options;
     this.#positions = new FeedPositions({
       commits: options.commits,
-      read: () => options.store.feedPosition(),
-      reached: (position) => this.#moveOn(position),
+      // The newest position may lie after commits of others that were not told here yet.
+      read: () => (store.isShared ? Promise.resolve(new Map(this.#followed)) : newestOf(store)),
+      reached: (ends) => this.#moveOn(ends),
     });
   }
 
@@ -109,8 +116,8 @@ export class FeedHub {
     return this.#options.store.openToken(scope, token);
   }
 
-  /** Runs with a commit, for each operation that it changed; then `settled`. */
-  changed(record: OperationRecord, text: string): void {
+  /** Runs with a commit, for each operation that it changed; then `settled`, or `followed` for those of other processes. */
+  changed(record: Pick<OperationRecord, "service" | "tenant" | "parent">, text: string): void {
     if (this.#open.size === 0) return;
     for (const subscription of this.#byName.get(text) ?? []) this.#makeDirty(subscription);
     const scope = scopeText(record);
@@ -128,6 +135,12 @@ export class FeedHub {
     this.#touched.clear();
     if (this.#open.size > 0) this.#positions.settled();
     this.#pump();
+  }
+
+  /** As `settled`, for what other processes committed: all of it up to this position was handed out. */
+  followed(position: number, feed: string): void {
+    this.#followed.set(feed, Math.max(this.#followed.get(feed) ?? 0, position));
+    this.settled();
   }
 
   /** Ends every subscription with SHUTTING_DOWN: the watchers resume elsewhere. */
@@ -166,7 +179,8 @@ export class FeedHub {
   async #begin(subscription: Subscription): Promise<void> {
     subscription.isBusy = true;
     try {
-      const position = await this.#options.store.feedPosition();
+      const { store } = this.#options;
+      const position = await store.feedPosition(store.feedOf(subscription.watch));
       subscription.position = position;
       subscription.toldPosition = position;
       await this.#hand(subscription, { entries: [], position, isAtEnd: true });
@@ -249,9 +263,10 @@ export class FeedHub {
    * All commits up to this position were looked at, and those who are not dirty are concerned by none: their next read
    * need not walk through them, and a client that resumes need not either.
    */
-  #moveOn(position: number): void {
+  #moveOn(ends: FeedEnds): void {
     for (const subscription of this.#open.keys()) {
-      const { isDirty, isBusy, position: known } = subscription;
+      const { isDirty, isBusy, position: known, watch } = subscription;
+      const position = ends.get(this.#options.store.feedOf(watch)) ?? 0;
       if (!isDirty && !isBusy && known !== null && known < position) subscription.position = position;
     }
   }
@@ -287,6 +302,12 @@ export class FeedHub {
     this.#queue.delete(lane);
     removeFrom(this.#scopes, scopeText(lane.scope), lane);
   }
+}
+
+async function newestOf(store: Pick<Store, "feeds" | "feedPosition">): Promise<FeedEnds> {
+  return new Map(
+    await Promise.all(store.feeds.map(async (feed) => [feed, await store.feedPosition(feed)] as const)),
+  );
 }
 
 function scopeText({ service, tenant }: { service: string; tenant: string }): string {

@@ -125,7 +125,7 @@ export class PageEntries {
 }
 
 /** `""` for `operations/{id}`. */
-function parentOf(name: string): string {
+export function parentOf(name: string): string {
   const end = name.lastIndexOf("/operations/");
   return end === -1 ? "" : name.slice(0, end);
 }

@@ -7,9 +7,12 @@ const PERIOD_MS = 1000;
 
 interface PositionOptions {
   commits: { readonly sent: number; readonly settled: number };
-  read(): Promise<number>;
-  reached(position: number): void;
+  read(): Promise<FeedEnds>;
+  reached(ends: FeedEnds): void;
 }
+
+/** A position of each feed of the store. */
+export type FeedEnds = ReadonlyMap<string, number>;
 
 /**
  * A position that is read may lie after commits whose changes were not handed out yet:
@@ -24,7 +27,7 @@ export class FeedPositions {
   #timer: Timer | null = null;
   #isReading = false;
   #isClosed = false;
-  #waiting: { position: number; commits: number } | null = null;
+  #waiting: { ends: FeedEnds; commits: number } | null = null;
 
   constructor(options: PositionOptions) {
     this.#options = options;
@@ -35,7 +38,7 @@ export class FeedPositions {
     const waiting = this.#waiting;
     if (waiting !== null && this.#options.commits.settled >= waiting.commits) {
       this.#waiting = null;
-      this.#options.reached(waiting.position);
+      this.#options.reached(waiting.ends);
     }
     if (this.#timer !== null || this.#isReading || this.#waiting !== null || this.#isClosed) return;
     this.#timer = startTimer(PERIOD_MS, () => void this.#read(), { unref: true });
@@ -50,10 +53,10 @@ export class FeedPositions {
     this.#timer = null;
     this.#isReading = true;
     try {
-      const position = await this.#options.read();
+      const ends = await this.#options.read();
       const { sent, settled } = this.#options.commits;
-      if (settled >= sent) this.#options.reached(position);
-      else this.#waiting = { position, commits: sent };
+      if (settled >= sent) this.#options.reached(ends);
+      else this.#waiting = { ends, commits: sent };
     } catch {
       // Whoever watches is told by the next read of the feed; the next commit tries again.
     } finally {

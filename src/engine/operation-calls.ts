@@ -46,7 +46,8 @@ export class OperationCalls {
 
   /** Stores an operation. With a request id that was used before: the operation it made, `created` false. */
   async start(request: StartRequest): Promise<Started> {
-    const command = startCommandOf(request, this.#policyOf(request.type), this.clock.now());
+    const policy = this.#parts.types.policyOf(request.type) ?? (await this.#policyOf(request.type));
+    const command = startCommandOf(request, policy, this.clock.now());
     this.#parts.observers.noteTrace("start", command.key, request.traceparent);
     return this.#start(command);
   }
@@ -67,7 +68,7 @@ export class OperationCalls {
   async rerun(call: RerunCall): Promise<Started> {
     const detail = await this.detail(call.key);
     present(detail, call.key);
-    this.#policyOf(detail.record.type);
+    await this.#policyOf(detail.record.type);
     return this.#start(rerunCommandOf(detail, call, this.clock.now()));
   }
 
@@ -115,8 +116,10 @@ export class OperationCalls {
 
   /** Answers when the operation is done, or with its current state after `timeoutMs`. Whoever waits watches. */
   wait(key: OperationKey, options: WaitOptions): Promise<StoredOperation> {
-    if (!options.includeDeleted) return this.#wait(key, options, () => this.get(key));
-    return this.#wait(key, options, async () => this.#seen(await this.#kept(key)));
+    const { includeDeleted = false } = options;
+    const sight = (stored: StoredOperation): StoredOperation =>
+      this.#seen(includeDeleted ? stored : present(stored, key));
+    return this.#wait(key, options, sight);
   }
 
   /** Commits a cancel and says what it met. Idempotent. Throws ETAG_MISMATCH. */
@@ -133,11 +136,12 @@ export class OperationCalls {
     } = call;
     this.#parts.observers.noteTrace("cancel", key, traceparent);
     const options = { cause: "cancel", includeDeleted, onBehalfOf, requestId, force, ifRevision } as const;
-    const outcome = await this.#parts.submit({ ...rest, ...options, key, type: "cancel" });
+    const command = { ...rest, ...options, key, type: "cancel" } as const;
+    const { outcome, stored: changed } = await this.#parts.submitFound(command, key);
     if (outcome.type === "refused") throw refusalError(outcome, { name: key.name, ifRevision });
     if (outcome.type !== "cancel") throw new TypeError(`cancel was answered with ${outcome.type}`);
     const { record, verdict } = outcome;
-    const stored = this.#parts.store.peekOperation(record) ?? (await this.#parts.store.getOperation(record));
+    const stored = changed ?? (await this.#find(record));
     return { verdict, operation: stored ?? { record, response: null, metadata: null } };
   }
 
@@ -159,7 +163,7 @@ export class OperationCalls {
     const { parent, type } = start;
     requireHeld(session, parent);
     const { record } = await this.#kept(parent.key);
-    const command = childCommandOf(start, record, session, this.#policyOf(type), this.clock.now());
+    const command = childCommandOf(start, record, session, await this.#policyOf(type), this.clock.now());
     const { operation } = await this.#start(command, { name: parent.key.name });
     return operation;
   }
@@ -173,8 +177,7 @@ export class OperationCalls {
   ): Promise<StoredOperation> {
     requireHeld(session, parent);
     const key = { ...child, tenant: parent.key.tenant };
-    return this.#wait(key, { timeoutMs, onCallerGone() {} }, async () => {
-      const stored = await this.#kept(key);
+    return this.#wait(key, { timeoutMs, onCallerGone() {} }, (stored) => {
       requireChild(stored.record, parent.key);
       return this.#seen(stored);
     });
@@ -182,47 +185,53 @@ export class OperationCalls {
 
   async #start(command: StartCommand, about: Partial<RefusedCall> = {}): Promise<Started> {
     const { key, requestKey, operationType: type } = command;
-    const outcome = await this.#parts.submit(command);
+    const { outcome, stored } = await this.#parts.submitFound(command, key);
     if (outcome.type === "refused") {
       throw refusalError(outcome, { name: key.name, requestId: requestKey?.requestId ?? "", type, ...about });
     }
     if (outcome.type !== "operation") throw new TypeError(`start was answered with ${outcome.type}`);
     const { record, changed: created } = outcome;
-    return {
-      operation: this.#parts.store.peekOperation(record) ?? { record, response: null, metadata: null },
-      created,
-    };
+    // A known request id names an older operation, which may have ended with a response: that is not in the record.
+    const operation = stored ?? (created ? undefined : await this.#find(record));
+    return { operation: operation ?? { record, response: null, metadata: null }, created };
   }
 
   /**
    * Subscribes before it reads:
    *
    *   wait reads RUNNING -> worker completes, nobody to wake -> wait subscribes: it would sleep until its timeout.
+   *
+   * `sight` looks at what was read: it may throw.
    */
   async #wait(
     key: OperationKey,
     options: WaitOptions,
-    read: () => StoredOperation | Promise<StoredOperation>,
+    sight: (stored: StoredOperation) => StoredOperation,
   ): Promise<StoredOperation> {
-    const { promise, resolve } = Promise.withResolvers<unknown>();
-    const waiter = this.#parts.waiters.add(keyText(key), options.timeoutMs, resolve);
+    const { promise, resolve } = Promise.withResolvers<StoredOperation | undefined>();
+    const waiter = this.#parts.waiters.add(keyText(key), options.timeoutMs, (_, stored) => resolve(stored));
     let hold: Hold | undefined;
+    let ended: StoredOperation | undefined;
     try {
-      const current = await read();
+      const current = sight(await this.#kept(key));
       if (isDone(current.record.state)) return current;
       hold = this.#parts.presence.hold(current.record);
       options.onCallerGone(() => waiter.end("gone"));
-      await promise;
+      ended = await promise;
     } finally {
       hold?.release();
       waiter.end("gone");
     }
-    return read();
+    return sight(ended ?? (await this.#kept(key)));
+  }
+
+  async #find(key: OperationKey): Promise<StoredOperation | undefined> {
+    return this.#parts.store.peekOperation(key) ?? (await this.#parts.store.getOperation(key));
   }
 
   /** Also one that a client deleted. */
   async #kept(key: OperationKey): Promise<StoredOperation> {
-    const stored = this.#parts.store.peekOperation(key) ?? (await this.#parts.store.getOperation(key));
+    const stored = await this.#find(key);
     if (!stored) throw new RpcError("OPERATION_NOT_FOUND", { name: key.name });
     return stored;
   }
@@ -237,8 +246,8 @@ export class OperationCalls {
   }
 
   /** Throws OPERATION_TYPE_UNKNOWN. */
-  #policyOf(type: string): OperationPolicy {
-    const policy = this.#parts.types.policyOf(type);
+  async #policyOf(type: string): Promise<OperationPolicy> {
+    const policy = await this.#parts.types.findPolicy(type);
     if (!policy) throw unknownType(type, this.#parts.types.names);
     return policy;
   }

@@ -1,10 +1,20 @@
 // One connected worker on the engine's side: its slots, what it was given, what it was told. It lives as long as the
 // session's lease: streams come and go under it (attach, detach), and what was said into a broken one is said again.
-import type { AcquireCommand, Command, CommandOutcome, Grant, OpenSessionCommand } from "./commands.ts";
+import { monotonicMs } from "../base/clock.ts";
+import type {
+  AcquireCommand,
+  Command,
+  CommandOutcome,
+  Grant,
+  HeartbeatCommand,
+  OpenSessionCommand,
+  RefusalReason,
+} from "./commands.ts";
 import { keyOf, keyText } from "./decision.ts";
 import type { CancelRequest, OperationKey, OperationRecord } from "./operation.ts";
 import { ReservationWatch } from "./reservation-watch.ts";
-import { isNewerHold } from "./session-holds.ts";
+import { type HoldSight, isNewerHold, isNewerSight, sightOf } from "./session-holds.ts";
+import { findUnheard, UnheardGrants } from "./unheard-grants.ts";
 import type { WorkerTransport } from "./worker-transport.ts";
 
 /** The commands that a worker may send: all carry its session and lease token. */
@@ -30,14 +40,22 @@ export interface SessionPorts {
   submit(command: Command): Promise<CommandOutcome>;
   /** All that the store knows the session to hold, with what a grant carries. */
   grants(session: string): Promise<readonly Grant[]>;
+  /** As if these were granted just now. */
+  granted(grants: readonly Grant[]): void;
   /** The session has no more to do with this operation. */
   untracked(text: string, session: Session): void;
-  /** The store knows the session no more. */
-  lost(session: Session): void;
+  /** The store knows the session no more, or another node has its worker. */
+  lost(session: Session, why: "expired" | "replaced"): void;
+  /** Looks at these in the store, and tells the session what it finds; only where other nodes commit, too. */
+  lookAt(keys: readonly OperationKey[]): Promise<void>;
 }
+
+/** Attempts that a heartbeat looks at in the store: those that were looked at longest ago. */
+const LOOKED_AT_MAX = 500;
 
 /** An attempt that the worker was given. */
 interface Given extends HeldAttempt {
+  sight: HoldSight;
   begun: boolean;
   /** While a cancel is open: the operation as it stands. */
   cancelling: OperationRecord | null;
@@ -56,12 +74,15 @@ export class Session {
   readonly id: string;
   readonly facts: SessionFacts;
   readonly types: ReadonlySet<string>;
+  /** Until when the lease of an embedded worker is certainly its own, by monotonicMs; Infinity where it has no timed one. */
+  leaseEndMs: number = Number.POSITIVE_INFINITY;
   readonly #typeList: readonly string[];
   readonly #ports: SessionPorts;
   /** By keyText. */
   readonly #given = new Map<string, Given>();
   /** Operations that ended unconfirmed, or whose attempt was taken away, while their work may still run here. */
-  readonly #stuck = new Set<string>();
+  readonly #stuck = new Map<string, HoldSight>();
+  readonly #unheard = new UnheardGrants();
   readonly #reservations = new ReservationWatch((attempt) => this.#giveBack(attempt));
   #transport: WorkerTransport | null;
   /** Slots in use, as the worker counts them: given, and not said to be free. */
@@ -73,6 +94,7 @@ export class Session {
   #hasEnded = false;
   #isAcquiring = false;
   #mayHaveWork = true;
+  #beatMs = monotonicMs();
 
   constructor(facts: SessionFacts, transport: WorkerTransport | null, ports: SessionPorts) {
     this.id = facts.session;
@@ -81,6 +103,10 @@ export class Session {
     this.#typeList = [...this.types];
     this.#transport = transport;
     this.#ports = ports;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** False while its stream is broken. */
@@ -96,6 +122,11 @@ export class Session {
   /** Operations whose work may still run here although they were taken away. */
   get stuckCount(): number {
     return this.#stuck.size;
+  }
+
+  /** True if its lease may have passed, or its worker is elsewhere: the store knows. */
+  get mayBeOver(): boolean {
+    return !this.isConnected || monotonicMs() - this.#beatMs > this.facts.leaseMs;
   }
 
   /** True if the attempt is this session's. */
@@ -146,12 +177,30 @@ export class Session {
    * or not (a push may have been lost); null if the session is over: then `ended` was called.
    */
   async heartbeat(): Promise<readonly OpenCancel[] | null> {
-    const outcome = await this.#ports.submit({ type: "heartbeat", session: this.id });
+    const { node } = this.facts;
+    const command: HeartbeatCommand = { type: "heartbeat", session: this.id };
+    // A cancel of another node is told when that node's commit is heard of. Should that fail, it is found here (G6).
+    const looked = node === undefined ? undefined : this.#ports.lookAt(this.#toLookAt());
+    const outcome = await this.#ports.submit(node === undefined ? command : { ...command, node });
     if (outcome.type === "refused" || this.#hasEnded) {
-      this.#ports.lost(this);
+      this.#ports.lost(this, outcome.type === "refused" ? whyLost(outcome.reason) : "expired");
       return null;
     }
+    this.renewed();
+    await looked;
+    if (node !== undefined && this.#unheard.mayBeThere) void this.#takeUnheard();
     return this.openCancels();
+  }
+
+  /** Its lease has begun anew in the store. */
+  renewed(): void {
+    this.#beatMs = monotonicMs();
+  }
+
+  /** As `renewed`, for a worker that counts its lease here. */
+  renewedUntil(endMs: number): void {
+    this.leaseEndMs = endMs;
+    this.#transport?.renewed?.();
   }
 
   openCancels(): OpenCancel[] {
@@ -181,13 +230,18 @@ export class Session {
    * handler is gone (G2); its other work goes on.
    */
   operationChanged(record: OperationRecord, text: string): void {
+    const sight = sightOf(record);
+    if (this.#isOld(sight, text)) return;
     const isHeld = record.held?.session === this.id;
     // Cancelled while it was held: still the same handler, waited for under its old lease.
     const isAwaited = record.state === "CANCELLING" && record.lease?.session === this.id;
-    if (isHeld) this.#stuck.add(text);
-    else if (!isAwaited && this.#stuck.delete(text)) this.workMayBeReady();
+    if (isHeld || (isAwaited && this.#stuck.has(text))) this.#stuck.set(text, sight);
+    else if (this.#stuck.delete(text)) this.workMayBeReady();
     const given = this.#given.get(text);
-    if (given) this.#follow(given, record, text);
+    if (given) {
+      given.sight = sight;
+      this.#follow(given, record, text);
+    }
     if (!this.#given.has(text) && !this.#stuck.has(text)) this.#ports.untracked(text, this);
   }
 
@@ -231,7 +285,10 @@ export class Session {
     this.#hasEnded = true;
     const transport = this.#transport;
     this.#transport = null;
-    for (const text of new Set([...this.#given.keys(), ...this.#stuck])) this.#ports.untracked(text, this);
+    // To another node, which has read what the session holds, perhaps before this one was granted more.
+    if (why === "replaced") for (const given of this.#given.values()) if (!given.begun) this.#giveBack(given);
+    for (const text of new Set([...this.#given.keys(), ...this.#stuck.keys()]))
+      this.#ports.untracked(text, this);
     this.#given.clear();
     this.#stuck.clear();
     this.#reservations.stop();
@@ -246,11 +303,34 @@ export class Session {
       const news = heard.get(text);
       const record = news && isNewerHold(news, read) ? news : read;
       if (record.lease?.session === this.id) this.#take(record);
-      else if (record.held?.session === this.id) this.#stuck.add(text);
+      else if (record.held?.session === this.id) this.#stuck.set(text, sightOf(record));
       else continue;
       texts.push(text);
     }
     return texts;
+  }
+
+  /**
+   * Where several nodes commit, an operation is seen by own commits and by reads, in no order:
+   *
+   *   a read finds X free -> X is granted to this session, and told to the worker -> the read's answer comes.
+   *   Taken as the newer one it would say that X was taken away: the worker would be told to stop what it has begun.
+   */
+  #isOld(sight: HoldSight, text: string): boolean {
+    const given = this.#given.get(text)?.sight;
+    const stuck = this.#stuck.get(text);
+    return (given && isNewerSight(given, sight)) || (stuck && isNewerSight(stuck, sight)) || false;
+  }
+
+  /** In turn: what was looked at goes to the end. */
+  #toLookAt(): OperationKey[] {
+    const keys: OperationKey[] = [];
+    for (const [text, given] of this.#given) {
+      if (keys.length >= LOOKED_AT_MAX) break;
+      keys.push(given.key);
+      if (this.#given.size > LOOKED_AT_MAX && this.#given.delete(text)) this.#given.set(text, given);
+    }
+    return keys;
   }
 
   #take(record: OperationRecord): void {
@@ -258,6 +338,7 @@ export class Session {
     const key = { service, tenant, name };
     if (lease?.begun !== true) this.#reservations.add({ key, token: leaseToken });
     this.#given.set(keyText(key), {
+      sight: sightOf(record),
       key,
       token: leaseToken,
       begun: lease?.begun ?? false,
@@ -381,13 +462,25 @@ export class Session {
       limit,
       guarded: this.facts.guarded,
       begin: !(this.#transport?.reserves ?? true),
+      ...(this.facts.node !== undefined && { node: this.facts.node }),
     };
     try {
       const outcome = await this.#ports.submit(command);
+      if (outcome.type === "refused") this.#ports.lost(this, whyLost(outcome.reason));
       return outcome.type === "granted" ? outcome.grants.length : 0;
     } catch {
+      this.#unheard.acquireFailed();
       return 0; // the store is full or failing; the engine's backstop asks again
     }
+  }
+
+  async #takeUnheard(): Promise<void> {
+    if (this.#isAcquiring) return; // the next heartbeat looks again, also after a read that fails
+    this.#isAcquiring = true;
+    const grants = await findUnheard(this.id, this.#given, () => this.#ports.grants(this.id)).catch(() => []);
+    this.#isAcquiring = false;
+    if (grants.length > 0 && !this.#hasEnded) this.#ports.granted(grants);
+    this.workMayBeReady();
   }
 }
 
@@ -398,4 +491,8 @@ function isStricter(cancel: CancelRequest, told: CancelRequest): boolean {
     cancel.deadline < told.deadline ||
     (cancel.force && !told.force)
   );
+}
+
+function whyLost(reason: RefusalReason): "expired" | "replaced" {
+  return reason === "SESSION_MOVED" ? "replaced" : "expired";
 }

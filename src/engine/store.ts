@@ -174,6 +174,26 @@ export interface PendingWork {
   nextStart: Instant | null;
 }
 
+/** A visible change that another process committed. */
+export interface RemoteChange extends FeedEvent {
+  type: string;
+  /** A client has deleted it. */
+  isDeleted: boolean;
+}
+
+/** Who is told what other processes commit to a shared store. */
+export interface StoreFollower {
+  /**
+   * Changes that this process did not commit, in the order of the feed, each at least once and within half a second of
+   * its commit, with notifications lost, too. How an operation stands now has to be read. `position`: of the feed
+   * everything up to here was told, by this call or before it, or is of this process's own commits. It may come without
+   * changes, to move on past those. `feed` is the one that it is a position of; "" where the store has only one.
+   */
+  changed(changes: readonly RemoteChange[], position: number, feed?: string): void;
+  /** Pending operations of these types may be ready to start; null: of any type. */
+  ready(types: ReadonlySet<string> | null): void;
+}
+
 /**
  * A durable store of operations.
  *
@@ -206,8 +226,12 @@ export interface Store {
    * `after` are gone already, INVALID_FILTER.
    */
   readFeed(query: FeedQuery): Promise<FeedPage>;
-  /** The position of the newest event; 0 for an empty feed. */
-  feedPosition(): Promise<number>;
+  /** The feeds of the store: one ("") in a store of one database. Positions of two feeds cannot be compared. */
+  readonly feeds: readonly string[];
+  /** The feed that has the events of a service and tenant. */
+  feedOf(scope: { service: string; tenant: string }): string;
+  /** The position of the newest event of a feed (default the only one); 0 for an empty feed. */
+  feedPosition(feed?: string): Promise<number>;
   /** A token that only this store reads, for the caller's `service` and `tenant`; and back. `openToken` throws RpcError INVALID_RESUME_TOKEN. */
   sealToken(scope: { service: string; tenant: string }, position: number): Promise<string>;
   openToken(scope: { service: string; tenant: string }, token: string): Promise<number>;
@@ -215,6 +239,8 @@ export interface Store {
   listTypes(): Promise<readonly DeclaredType[]>;
   /** Adds or replaces declared types. */
   putTypes(types: readonly DeclaredType[]): Promise<void>;
+  /** Forgets declared types; those that are not there are left out. */
+  dropTypes(types: readonly string[]): Promise<void>;
   cancelHistory(service: string, tenant: string, type: string): Promise<CancelHistory>;
   liveCounts(): Promise<readonly LiveCounts[]>;
   /** Operations of which an attempt was taken away and may still run (`held`), done ones too: for metrics. */
@@ -241,6 +267,10 @@ export interface Store {
   purge(limit: number): Promise<number>;
   /** Copies the live database to a file, consistent, while commits go on. */
   backup(path: string): Promise<void>;
+  /** Other processes commit to it, too: every lease is timed, and what they do is told by `follow`. */
+  readonly isShared: boolean;
+  /** Tells what other processes commit, from now on; one follower a store. */
+  follow(follower: StoreFollower): { close(): void };
   /** A point read without waiting, if the store has it at hand; undefined says nothing. */
   peekOperation(key: OperationKey): StoredOperation | undefined;
   close(): Promise<void>;

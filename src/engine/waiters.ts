@@ -3,6 +3,7 @@
 
 import { RpcError } from "../base/rpc-error.ts";
 import { startTimer, type Timer } from "../base/timers.ts";
+import type { StoredOperation } from "./operation.ts";
 
 /** Woken in slices of this many, so that heartbeats and other calls run in between (10,000 at once block for seconds). */
 const WAKE_SLICE = 250;
@@ -13,9 +14,14 @@ const WAITERS_MAX = 50_000;
 /** Why a wait ended; the caller reads the operation again. */
 export type WakeCause = "done" | "timeout" | "gone" | "released";
 
+/** `stored` is the operation as it ended, if that is at hand: nobody needs to read it again. */
+export type OnWake = (cause: WakeCause, stored: StoredOperation | undefined) => void;
+
 interface Waiter {
   key: string;
-  wake: ((cause: WakeCause) => void) | null;
+  wake: OnWake | null;
+  /** How the operation stands, where whoever woke it knew. */
+  stored: StoredOperation | undefined;
   timer: Timer | null;
 }
 
@@ -31,11 +37,11 @@ export class Waiters {
   }
 
   /** Registers a wait; throws OVERLOADED at the cap. The caller must read the operation only AFTER this call. */
-  add(key: string, timeoutMs: number, wake: (cause: WakeCause) => void): { end(cause: WakeCause): void } {
+  add(key: string, timeoutMs: number, wake: OnWake): { end(cause: WakeCause): void } {
     if (this.#count >= WAITERS_MAX) {
       throw new RpcError("OVERLOADED", { what: "held waits", limit: WAITERS_MAX }, { retryDelayMs: 1000 });
     }
-    const waiter: Waiter = { key, wake, timer: null };
+    const waiter: Waiter = { key, wake, stored: undefined, timer: null };
     let waiters = this.#byKey.get(key);
     if (!waiters) {
       waiters = new Set();
@@ -47,11 +53,19 @@ export class Waiters {
     return { end: (cause) => this.#end(waiter, cause) };
   }
 
+  /** True if somebody waits for this operation. */
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
   /** Wakes everybody who waits for this operation. */
-  wake(key: string): void {
+  wake(key: string, stored?: StoredOperation): void {
     const waiters = this.#byKey.get(key);
     if (!waiters) return;
-    for (const waiter of waiters) this.#ready.push(waiter);
+    for (const waiter of waiters) {
+      waiter.stored = stored;
+      this.#ready.push(waiter);
+    }
     if (!this.#waking) {
       this.#waking = true;
       this.#wakeSlice();
@@ -81,6 +95,6 @@ export class Waiters {
     const waiters = this.#byKey.get(waiter.key);
     waiters?.delete(waiter);
     if (waiters?.size === 0) this.#byKey.delete(waiter.key);
-    wake(cause);
+    wake(cause, waiter.stored);
   }
 }

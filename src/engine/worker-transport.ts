@@ -12,6 +12,8 @@ export interface WorkerTransport {
   cancelRequested(record: OperationRecord, token: number, cancel: CancelRequest): void;
   /** The attempt was taken away from this session: its reports will be refused. */
   revoked(key: OperationKey, token: number, record: OperationRecord): void;
+  /** Of an embedded session with a timed lease: `Session.leaseEndMs` has moved. */
+  renewed?(): void;
   /** The server stops: the worker gives back what it has not begun, and connects elsewhere. */
   drain(): void;
   /** The session is over on this side: its lease passed, or another stream of the worker took its place. */

@@ -199,7 +199,7 @@ export interface WorkerSession {
   ): Promise<ChildState>;
   /**
    * Until when the lease is certainly this worker's, on its own monotonic clock (monotonicMs): counted from the moment
-   * the last answered heartbeat was SENT. Infinity for a worker in the server's own process.
+   * the last answered heartbeat was SENT. Infinity in the process of a server that shares its store with none.
    */
   leaseEndMs(): number;
   /** A slot is free again. */

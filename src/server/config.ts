@@ -28,10 +28,21 @@ export interface ServerLimits {
   grpcKeepaliveTimeoutMs: number;
   /** Waits and watches on one gRPC connection; the rest of grpcStreamsMax stays free, so that a Cancel always gets through. */
   waitsPerConnectionMax: number;
-  /** Calls in flight that are neither Wait nor Cancel. */
+  /**
+   * Calls that were admitted and are not answered: gets, lists and starts. Held waits and streams are not among them, nor
+   * what is never refused (overload/shed-order.ts).
+   */
   callsInFlightMax: number;
-  /** ListOperations calls in flight: the first to be shed. */
+  /** The same, of one tenant. */
+  callsPerTenantMax: number;
+  /** ListOperations calls in flight. */
   listsInFlightMax: number;
+  /** How late the event loop may stand before calls are refused. */
+  loopDelayMaxMs: number;
+  /** After this long, a tenth more or less, a connection's client is told to open another one; 0 is never. */
+  connectionAgeMaxMs: number;
+  /** How long the calls of such a gRPC connection may still take. Longer than any wait is held, so that none is cut. */
+  connectionAgeGraceMs: number;
 }
 
 export const defaultLimits: ServerLimits = {
@@ -48,8 +59,12 @@ export const defaultLimits: ServerLimits = {
   grpcKeepaliveMs: 60_000,
   grpcKeepaliveTimeoutMs: 20_000,
   waitsPerConnectionMax: 900,
-  callsInFlightMax: 4_000,
+  callsInFlightMax: 2_000,
+  callsPerTenantMax: 1_000,
   listsInFlightMax: 64,
+  loopDelayMaxMs: 1_000,
+  connectionAgeMaxMs: 0,
+  connectionAgeGraceMs: 660_000,
 };
 
 /** Where the server listens. */

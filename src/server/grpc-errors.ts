@@ -14,6 +14,10 @@ export function toServiceError(error: RpcError, trailers: Metadata | undefined):
   metadata.set("grpc-status-details-bin", Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   const challenge = wwwAuthenticate(error);
   if (challenge !== undefined) metadata.set("www-authenticate", challenge);
+  // gRFC A6: clients with a retry policy wait this long, whatever their own backoff says.
+  if (error.retryDelayMs !== undefined) {
+    metadata.set("grpc-retry-pushback-ms", String(Math.max(0, Math.round(error.retryDelayMs))));
+  }
   // grpc-js percent-encodes the message by encodeURI: more than the protocol asks for, and every client decodes it.
   // encodeURI throws on half a surrogate pair; statusMessage has none.
   const sent: SentError = { code: error.code, details: statusMessage(error), metadata };

@@ -1,6 +1,5 @@
 // gRPC: grpc-js with its limits set, our methods registered with bytes in and bytes out, and every socket handed in
 // by the one-port listener.
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import {
   type ConnectionInjector,
@@ -14,6 +13,7 @@ import {
 import { RpcError } from "../base/rpc-error.ts";
 import type { BoundCallable, BoundMethod, BoundStream } from "./bound-method.ts";
 import type { ServerLimits } from "./config.ts";
+import { ConnectionAges, endOldSessions } from "./connection-ages.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import { toServiceError } from "./grpc-errors.ts";
 import { GrpcStreamCall } from "./grpc-stream.ts";
@@ -30,6 +30,11 @@ export interface GrpcListenerOptions {
   openStreams: OpenStreams;
   guard: Guard;
   limits: ServerLimits;
+}
+
+/** Not `once` of node:events: it rejects when the client resets its connection, which is as good an end as any. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -64,6 +69,10 @@ export class GrpcListener {
     explainWithoutGrpc(this.#server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     keepRepeatedCredentials(this.#server);
+    endOldSessions(this.#server, new ConnectionAges(limits.connectionAgeMaxMs), {
+      graceMs: limits.connectionAgeGraceMs,
+      onOld: (peer) => openStreams.drainPeer(peer),
+    });
   }
 
   /** Takes over a socket that has sent an HTTP/2 preface. */
@@ -79,7 +88,7 @@ export class GrpcListener {
     // Its callback comes too early on Node 24: closing the http2 server marks every session closed, and grpc-js takes
     // that for gone. A session closes its socket once its last call is answered, so the sockets tell.
     this.#server.tryShutdown(() => {});
-    await Promise.all([...this.#sockets].map((socket) => once(socket, "close")));
+    await Promise.all([...this.#sockets].map(closed));
   }
 
   /** Cuts what is left. */

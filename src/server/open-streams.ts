@@ -2,6 +2,8 @@
 
 /** An open stream. */
 export interface OpenStream {
+  /** Its connection, as `ServerCall.peer`. */
+  readonly peer: string;
   /** The server stops: the stream ends soon, by itself. */
   drain(): void;
 }
@@ -22,6 +24,11 @@ export class OpenStreams {
 
   delete(stream: OpenStream): void {
     this.#open.delete(stream);
+  }
+
+  /** Tells the streams of one connection that it ends. */
+  drainPeer(peer: string): void {
+    for (const stream of [...this.#open]) if (stream.peer === peer) stream.drain();
   }
 
   /** Tells every open stream, and those that still come. */

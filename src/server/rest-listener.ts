@@ -10,6 +10,7 @@ import { effectiveHttpMethod } from "../transcoding/method-override.ts";
 import { resolveAbsoluteTarget } from "./absolute-target.ts";
 import { isBoundStream } from "./bound-method.ts";
 import type { ServerLimits } from "./config.ts";
+import { ConnectionAges } from "./connection-ages.ts";
 import { DocumentRoutes, isDocumentTarget } from "./document-routes.ts";
 import { type Guard, purposeOf } from "./guard.ts";
 import { checkHostHeader } from "./http-host.ts";
@@ -49,6 +50,7 @@ export class RestListener {
   readonly #logger: Logger;
   readonly #router: ServiceRouter;
   readonly #documents: DocumentRoutes;
+  readonly #ages: ConnectionAges;
   readonly #inFlight = new Set<ServerResponse>();
   #isDraining = false;
   #onIdle: (() => void) | undefined;
@@ -73,12 +75,16 @@ export class RestListener {
     this.#limits = options.limits;
     this.#logger = options.logger;
     this.#router = options.router;
+    this.#ages = new ConnectionAges(options.limits.connectionAgeMaxMs);
     this.#documents = new DocumentRoutes(options.router, options.hasIdentity);
   }
 
   /** Takes over a socket that has sent the beginning of an HTTP/1.1 request. */
   accept(socket: Socket): void {
-    if (!socket.destroyed) this.#server.emit("connection", socket);
+    if (socket.destroyed) return;
+    // The next reply ends the connection; a stream has none, and ends by itself.
+    this.#ages.watch(socket, socket, (peer) => this.#streams.drainPeer(peer));
+    this.#server.emit("connection", socket);
   }
 
   /** From now on every reply closes its connection. */
@@ -108,7 +114,7 @@ export class RestListener {
     const { raw } = reply;
     this.#inFlight.add(raw);
     raw.once("close", () => this.#left(raw));
-    if (this.#isDraining) raw.shouldKeepAlive = false;
+    if (this.#isDraining || this.#ages.isOver(request.raw.socket)) raw.shouldKeepAlive = false;
     reply.headers(commonHeaders).header("x-request-id", request.id);
     checkHostHeader(request.raw);
     resolveAbsoluteTarget(request.raw, isTls(request));
@@ -127,7 +133,7 @@ export class RestListener {
   handle(request: FastifyRequest, reply: FastifyReply): void {
     const target = request.originalUrl;
     if (isHealthTarget(target)) {
-      this.#answerHealth(target, request, reply);
+      void this.#answerHealth(target, request, reply);
       return;
     }
     if (isMetricsTarget(target)) {
@@ -166,14 +172,20 @@ export class RestListener {
     reply.code(answer.httpStatus).headers(answer.headers).send(answer.body);
   }
 
-  /** /healthz: the process answers. /readyz: it takes calls, too. */
-  #answerHealth(path: "/healthz" | "/readyz", request: FastifyRequest, reply: FastifyReply): void {
-    checkReading(request.method, path);
-    const isWell = path === "/healthz" || this.#health.isServing;
-    reply
-      .code(isWell ? 200 : 503)
-      .header("content-type", "application/json; charset=utf-8")
-      .send(JSON.stringify({ status: isWell ? "SERVING" : "NOT_SERVING" }));
+  /** /healthz: the process answers. /readyz: it takes calls, too, and its store answers. */
+  async #answerHealth(path: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
+      checkReading(request.method, path);
+      if (path === "/readyz") await this.#health.freshen();
+      const problems = path === "/readyz" ? this.#health.problems : [];
+      const isWell = problems.length === 0;
+      reply
+        .code(isWell ? 200 : 503)
+        .header("content-type", "application/json; charset=utf-8")
+        .send(JSON.stringify(isWell ? { status: "SERVING" } : { status: "NOT_SERVING", problems }));
+    } catch (error) {
+      this.refuse(error, request, reply);
+    }
   }
 
   async #answerMetrics(request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -2,11 +2,11 @@
 // services have for themselves. `belayd/server` is this file.
 import type { DescService } from "@bufbuild/protobuf";
 import type { Logger } from "../base/logger.ts";
+import type { Measurements } from "../base/measurements.ts";
 import type { Engine } from "../engine/engine.ts";
 import { defaultService } from "../services/builtin/default.ts";
 import { createPayloadCodec } from "../services/declared/payload-codec.ts";
 import { checkServices } from "../services/define-service.ts";
-import { HealthService } from "../services/health/health-service.ts";
 import { createReflectionServices } from "../services/reflection/reflection-service.ts";
 import type { ServiceDeclaration } from "../services/service-declaration.ts";
 import type { StreamingServiceDefinition } from "../services/stream-method.ts";
@@ -23,10 +23,13 @@ import { deadline } from "./interceptors/deadline.ts";
 import { Limits } from "./interceptors/limits.ts";
 import { createLog } from "./interceptors/log.ts";
 import { createMeasure } from "./interceptors/measure.ts";
+import { createStoreGate } from "./interceptors/store-gate.ts";
 import { MetricsPage } from "./metrics/metrics-page.ts";
 import { OpenStreams } from "./open-streams.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { ListenerParts } from "./protocol-listeners.ts";
+import { createReadiness } from "./readiness/readiness.ts";
+import type { StoreWatch } from "./readiness/store-watch.ts";
 import { ServerPort } from "./server-port.ts";
 import { type CatalogEntry, createCatalog, startRulesOf } from "./service-catalog.ts";
 import { type BoundService, ServiceRouter } from "./service-router.ts";
@@ -54,6 +57,11 @@ export interface ServerOptions {
   identity?: Identity;
   /** Limits that differ from the defaults (config.ts). */
   limits?: Partial<ServerLimits>;
+  /**
+   * Reads something small from the store, for readiness; rejects when the store is away. Default: the store is always
+   * there, as one is that lives in the process.
+   */
+  checkStore?: () => Promise<unknown>;
 }
 
 /** Where a server listens. */
@@ -67,6 +75,11 @@ export interface ServerAddress {
 export interface BelayServer {
   /** Binds the ports; the first call may come at once. Rejects when one is taken: then none stays bound. */
   listen(): Promise<ServerAddress>;
+  /**
+   * Not ready from now on, and all else as before: balancers stop sending, while what they still send is answered. REST
+   * replies close their connections.
+   */
+  announceStop(): void;
   /**
    * Stops: not ready, no new connections, held waits answered, calls in flight finished for up to `graceMs`
    * (default 10 s), the rest cut. The engine stays open. Closing twice is fine.
@@ -99,26 +112,22 @@ export function createServer(options: ServerOptions): BelayServer {
     createApiEndpointService((context) => yandexEndpoints(declarations, context.authority)),
   ]);
   const workers = createWorkers(engine, declarations, logger);
-  const health = new HealthService([...describedBy(catalog), workers.desc].map((desc) => desc.typeName));
-  const services = bindServices(catalog, [health.definition(), workers]);
-  const inFlight = new Limits(limits);
-  const openStreams = new OpenStreams();
   const { measurements } = engine.metrics;
+  const { health, store } = createReadiness({
+    serviceNames: [...describedBy(catalog), workers.desc].map((desc) => desc.typeName),
+    checkStore: options.checkStore,
+    measurements,
+    logger,
+  });
+  const services = bindServices(catalog, [health.definition(), workers]);
+  const inFlight = new Limits(limits, { measurements, onFull: () => store.suspect() });
+  const openStreams = new OpenStreams();
   const callables = services.flatMap(({ methods, streams }) => [...methods, ...streams]);
   const parts = {
     health,
     metrics: new MetricsPage({ measurements, identity, methods: callables }),
     hasIdentity: identity.isConfigured,
-    // The order of every call: entered from top to bottom, left from bottom to top. The guard stands before all of
-    // them, at the listeners' doors; the request is decoded and validated after them.
-    pipeline: new Pipeline([
-      createMeasure(measurements),
-      createLog(logger),
-      createAuthenticate(identity.authenticate),
-      createAuthorize({ hasIdentity: identity.isConfigured }),
-      deadline,
-      inFlight,
-    ]),
+    pipeline: createPipeline({ measurements, logger, identity, store, inFlight }),
     openStreams,
     guard: createGuard({
       allowedHosts: declarations.flatMap(({ hosts }) => hosts),
@@ -127,10 +136,9 @@ export function createServer(options: ServerOptions): BelayServer {
     limits,
     logger,
   };
-  const socketHost = host.replace(/^\[|\]$/g, "");
   const tls = options.tls && new ServerTls(options.tls, logger);
   const port = options.port ?? defaultListen.port;
-  const ports = openPorts({ services, parts, host: socketHost, port, tls });
+  const ports = openPorts({ services, parts, host: host.replace(/^\[|\]$/g, ""), port, tls });
   let closing: Promise<void> | undefined;
   return {
     methods: callables,
@@ -138,6 +146,10 @@ export function createServer(options: ServerOptions): BelayServer {
       const address = await listenAll(ports);
       ports[0]?.port.listeners.warmUp();
       return address;
+    },
+    announceStop() {
+      health.setProblem("draining", true);
+      for (const { port: listener } of ports) listener.listeners.closeAfterReplies();
     },
     close({ graceMs = GRACE_DEFAULT_MS } = {}) {
       closing ??= closeInOrder({
@@ -148,12 +160,36 @@ export function createServer(options: ServerOptions): BelayServer {
         openStreams,
         graceMs,
       }).finally(() => {
+        store.close();
         tls?.close();
         return identity.close();
       });
       return closing;
     },
   };
+}
+
+/**
+ * The order of every call: entered from top to bottom, left from bottom to top. The guard stands before all of them, at the
+ * listeners' doors; the request is decoded and validated after them.
+ */
+function createPipeline(parts: {
+  measurements: Measurements;
+  logger: Logger;
+  identity: Identity;
+  store: StoreWatch;
+  inFlight: Limits;
+}): Pipeline {
+  const { measurements, logger, identity, store, inFlight } = parts;
+  return new Pipeline([
+    createMeasure(measurements),
+    createLog(logger),
+    createAuthenticate(identity.authenticate),
+    createAuthorize({ hasIdentity: identity.isConfigured }),
+    deadline,
+    createStoreGate(store),
+    inFlight,
+  ]);
 }
 
 /** A port, and the id of the service that it is for; the main port is for all. */

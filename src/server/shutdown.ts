@@ -26,7 +26,7 @@ const LINGER_MS = 20;
  */
 export async function closeInOrder(parts: ShutdownParts): Promise<void> {
   const { ports, health, engine, inFlight, openStreams, graceMs } = parts;
-  health.setServing(false);
+  health.setProblem("draining", true);
   inFlight.isDraining = true;
   const closed = Promise.all(ports.map((port) => port.stop()));
   for (const { listeners } of ports) listeners.closeAfterReplies();

@@ -56,6 +56,8 @@ export interface ServiceMethod<Request extends Message = Message, Reply = unknow
   readonly kind?: MethodKind;
   /** Anybody may call it, without a credential: it hands credentials out, or tells where to get them. */
   readonly isPublic?: boolean;
+  /** A probe of the server's health: no limit refuses it, and it is answered while the database is away. */
+  readonly isProbe?: boolean;
   invoke(request: Request, context: CallContext): Promise<Reply> | Reply;
   /** The protobuf bytes of the response message. */
   encodeBinary(reply: Reply): Uint8Array;

@@ -51,6 +51,8 @@ export interface StreamMethod<Request extends Message = Message, Response extend
   readonly kind?: MethodKind;
   /** Anybody may call it, without a credential. */
   readonly isPublic?: boolean;
+  /** A probe of the server's health: no limit refuses it. */
+  readonly isProbe?: boolean;
   open(responses: ResponseStream<Response>, context: StreamContext): RequestStream<Request>;
   /** REST: the id of a server-sent event, for `Last-Event-ID`; absent: the method is gRPC only. */
   eventId?(response: Response): string;

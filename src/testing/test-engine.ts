@@ -191,7 +191,7 @@ export async function grantOf(transport: Recording, name: string): Promise<HeldA
 
 /** An operation that runs on a remote worker. */
 export async function begun(
-  all: World,
+  all: Pick<World, "engine" | "transport" | "session">,
   fields: Partial<StartRequest> = {},
 ): Promise<HeldAttempt & { name: string }> {
   const attempt = await granted(all, fields);

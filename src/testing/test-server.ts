@@ -33,6 +33,8 @@ export interface TestServerOptions {
   limits?: Partial<ServerLimits>;
   auth?: AuthConfig;
   tls?: TlsOptions;
+  /** As ServerOptions.checkStore. */
+  checkStore?: () => Promise<unknown>;
   /** Default: the service `default` alone. */
   services?: readonly ServiceDeclaration[];
   /** Default "silent". */
@@ -92,14 +94,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await worker.start();
   const own = { folder: join(folder, "identity"), logger };
   const server = createServer({
-    engine,
-    logger,
-    host: "127.0.0.1",
-    port: 0,
-    limits,
+    ...{ engine, logger, host: "127.0.0.1", port: 0, limits },
     identity: auth ? await createIdentity(auth, own) : openIdentity(own),
     ...(services && { services }),
     ...(options.tls && { tls: options.tls }),
+    ...(options.checkStore && { checkStore: options.checkStore }),
   });
   const { port, servicePorts } = await server.listen();
   let closing: Promise<void> | undefined;

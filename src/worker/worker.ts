@@ -37,6 +37,7 @@ export {
   type ThreadDefinition,
 } from "./define-operation.ts";
 export { policyOf } from "./operation-policy.ts";
+export { readBootId } from "./supervisor/boot-id.ts";
 export { type RemainingProcess, reapProcesses } from "./supervisor/reap-processes.ts";
 export type { WorkerOptions } from "./worker-options.ts";
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { commandExamples } from "../../src/cli/command-options.ts";
 import { commandEntries, createProgram } from "../../src/cli/program.ts";
+import { sharedPostgres } from "../postgres/shared-postgres.ts";
 import { BelayProcess, belayCommand, temporaryFolder } from "./belay-process.ts";
 
 /** Some sixty commands, one after the other. */
@@ -35,14 +36,30 @@ function startExample(
   return shell;
 }
 
+/** The same lines on real databases in the place of those at db.example, which are empty at first. */
+async function onDatabases(t: TestContext, lines: readonly string[]): Promise<string[]> {
+  const server = await sharedPostgres();
+  const made = new Map<string, string>();
+  t.after(() => Promise.all([...made.values()].map((name) => server.dropDatabase(name))));
+  const pattern = /postgres:\/\/belay@db\.example\/(\w+)/g;
+  for (const [, name = ""] of lines.join("\n").matchAll(pattern))
+    if (!made.has(name)) made.set(name, await server.createDatabase());
+  return lines.map((line) => line.replace(pattern, (_, name: string) => server.url(made.get(name))));
+}
+
 test("every example in every help runs, in order", async (t) => {
   const program = await createProgram(() => true);
   const cwd = temporaryFolder(t);
   const PATH = belayOnPath(t);
-  const examples = commandEntries.map(({ name }) => {
+  const told = commandEntries.map(({ name }) => {
     const command = program.commands.find((candidate) => candidate.name() === name)!;
     return { name, lines: commandExamples(command) };
   });
+  const run = await onDatabases(
+    t,
+    told.flatMap(({ lines }) => lines),
+  );
+  const examples = told.map(({ name, lines }) => ({ name, lines: run.splice(0, lines.length) }));
   for (const { name, lines } of examples) assert.ok(lines.length > 0, `belay ${name} has no example`);
 
   const work = examples.find(({ name }) => name === "work");

@@ -2,6 +2,7 @@
 // acknowledged. The log lives in this process, which is not killed.
 import { randomUUID } from "node:crypto";
 import { delay } from "../../src/base/timers.ts";
+import { BelayError } from "../../src/client/belay-error.ts";
 import { connect } from "../../src/client/client.ts";
 
 export interface Acknowledged {
@@ -16,6 +17,8 @@ export interface LoadResult {
   cancels: number;
   /** Calls that ended without an answer: their outcome is unknown, and they are retried with the same request id. */
   unknown: number;
+  /** How often each status code came instead of an answer. */
+  codes: Record<string, number>;
 }
 
 const LOOPS = 64;
@@ -27,7 +30,13 @@ export async function runLoad(
   stopped: () => boolean,
   payload: Record<string, string>,
 ): Promise<LoadResult> {
-  const result: LoadResult = { starts: 0, cancels: 0, unknown: 0 };
+  const result: LoadResult = { starts: 0, cancels: 0, unknown: 0, codes: {} };
+  const failed = async (error: unknown): Promise<void> => {
+    const code = error instanceof BelayError ? String(error.code) : String(error);
+    result.codes[code] = (result.codes[code] ?? 0) + 1;
+    result.unknown++;
+    await delay(5);
+  };
   const cancellable: string[] = [];
   const client = connect(address, { callTimeoutMs: 5000 });
 
@@ -42,9 +51,8 @@ export async function runLoad(
         result.starts++;
         if (type !== "fault.quick") cancellable.push(name);
         return;
-      } catch {
-        result.unknown++;
-        await delay(5);
+      } catch (error) {
+        await failed(error);
       }
     }
   };
@@ -56,10 +64,9 @@ export async function runLoad(
       const { verdict } = await client.cancel(name, { reason: "kill test" });
       acknowledged.cancels.set(name, { verdict, ackNs: process.hrtime.bigint() });
       result.cancels++;
-    } catch {
-      result.unknown++;
+    } catch (error) {
       cancellable.push(name);
-      await delay(5);
+      await failed(error);
     }
   };
 

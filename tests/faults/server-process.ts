@@ -11,6 +11,10 @@ const cache = fileURLToPath(new URL("../../node_modules/.cache/belay-tests", imp
 export interface ServerProcessOptions {
   port: number;
   data: string;
+  /** The database that it shares with other nodes; absent: it has one of its own in `data`. */
+  store?: string;
+  /** Its configuration file. */
+  config?: string;
   /** What its own worker serves; absent: it has none. */
   operations?: URL;
   slots?: number;
@@ -46,8 +50,10 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Starts a server and resolves when it says that it serves. */
   static async start(options: ServerProcessOptions): Promise<ServerProcess> {
-    const { port, data, operations, slots = 16, env } = options;
+    const { port, data, store, config, operations, slots = 16, env } = options;
     const args = ["serve", "--port", String(port), "--data", data, "--slots", String(slots)];
+    if (store !== undefined) args.push("--store", store);
+    if (config !== undefined) args.push("--config", config);
     if (operations) args.push("--operations", fileURLToPath(operations));
     const child = spawn(process.execPath, [main, ...args, "--log-level", "warn"], {
       stdio: ["ignore", "pipe", "pipe"],

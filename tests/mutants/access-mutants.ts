@@ -17,8 +17,8 @@ const scopes: readonly Mutant[] = [
     edits: [
       {
         file: SERVER,
-        find: "      createAuthorize({ hasIdentity: identity.isConfigured }),\n      deadline,",
-        replace: "      deadline,",
+        find: "    createAuthorize({ hasIdentity: identity.isConfigured }),\n    deadline,",
+        replace: "    deadline,",
       },
     ],
     killers: [byServer("a cancel that cannot be read, by a reader")],
@@ -242,9 +242,9 @@ const order: readonly Mutant[] = [
     edits: [
       {
         file: SERVER,
-        find: "      createAuthenticate(identity.authenticate),\n      createAuthorize({ hasIdentity: identity.isConfigured }),\n",
+        find: "    createAuthenticate(identity.authenticate),\n    createAuthorize({ hasIdentity: identity.isConfigured }),\n",
         replace:
-          "      createAuthorize({ hasIdentity: identity.isConfigured }),\n      createAuthenticate(identity.authenticate),\n",
+          "    createAuthorize({ hasIdentity: identity.isConfigured }),\n    createAuthenticate(identity.authenticate),\n",
       },
     ],
     killers: [byServer("a cancel that cannot be read, by a reader")],

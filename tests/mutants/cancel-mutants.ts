@@ -201,7 +201,7 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: "const isOver = lease.guarded && !command.survived;",
+        find: "const isOver = isOverFor(lease, command);",
         replace: "const isOver = !command.survived;",
       },
     ],
@@ -213,7 +213,7 @@ export const cancelMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: "const isOver = lease.guarded && !command.survived;",
+        find: "const isOver = isOverFor(lease, command);",
         replace: "const isOver = lease.guarded;",
       },
     ],

@@ -127,8 +127,8 @@ const sweeps: readonly Mutant[] = [
     edits: [
       {
         file: SWEEPER,
-        find: "if (known !== urgency) this.#wake();",
-        replace: "if (known === undefined) this.#wake();",
+        find: "if (known !== urgency) this.wake();",
+        replace: "if (known === undefined) this.wake();",
       },
     ],
     killers: [
@@ -210,7 +210,7 @@ const sweeps: readonly Mutant[] = [
     edits: [
       {
         file: SWEEPER,
-        find: "if ((await this.#options.pendingWork()).hasUnsweptChildren) this.#wake();",
+        find: "if ((await this.#options.pendingWork()).hasUnsweptChildren) this.wake();",
         replace: "if ((await this.#options.pendingWork()).hasUnsweptChildren) this.#isWanted = true;",
       },
     ],

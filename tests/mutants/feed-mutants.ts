@@ -80,8 +80,8 @@ export const feedMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/engine/feed-positions.ts",
-        find: "if (settled >= sent) this.#options.reached(position);",
-        replace: "if (sent >= 0) this.#options.reached(position);",
+        find: "if (settled >= sent) this.#options.reached(ends);",
+        replace: "if (sent >= 0) this.#options.reached(ends);",
       },
     ],
     killers: [

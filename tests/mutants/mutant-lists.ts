@@ -5,10 +5,12 @@
 // (mutants.test.ts); the full run those of the rest (outside.long.test.ts), and all others (mutants.long.test.ts).
 import { accessMutants } from "./access-mutants.ts";
 import { cancelMutants } from "./cancel-mutants.ts";
+import { clusterMutants } from "./cluster-mutants.ts";
 import { escalationMutants } from "./escalation-mutants.ts";
 import { familyMutants } from "./family-mutants.ts";
 import { feedMutants } from "./feed-mutants.ts";
 import { leaseMutants } from "./lease-mutants.ts";
+import { nodeMutants } from "./node-mutants.ts";
 import { receiptMutants } from "./receipt-mutants.ts";
 import { recordMutants } from "./record-mutants.ts";
 import { remoteMutants } from "./remote-mutants.ts";
@@ -40,8 +42,10 @@ export const coreLists: MutantLists = [
   storeMutants,
 ];
 
-/** What stands before the engine, and the workers beside it. */
+/** What stands before the engine, the workers beside it, and several nodes of it. */
 export const outerLists: MutantLists = [
+  nodeMutants,
+  clusterMutants,
   wireMutants,
   accessMutants,
   tokenMutants,

@@ -173,8 +173,8 @@ export const recordMutants: readonly Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: "if (!fold.session(session)) return refused;\n  const grants",
-        replace: "const grants",
+        find: "  if (!stored) return refused;\n  if (isElsewhere(command, stored)) return moved;\n",
+        replace: "  void isElsewhere;\n  void stored;\n",
       },
     ],
     killers: [byPairs("L3: ")],

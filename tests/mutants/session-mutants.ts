@@ -57,8 +57,8 @@ const leases: readonly Mutant[] = [
     edits: [
       {
         file: COMMANDS,
-        find: " || session.heartbeatTime + session.leaseMs * 1000 > fold.now) continue;",
-        replace: ") continue;",
+        find: " && heartbeatTime + leaseMs * 1000 <= fold.now;",
+        replace: "; void heartbeatTime;",
       },
     ],
     killers: [byStory("a lease that has passed frees what was only reserved")],
@@ -69,7 +69,7 @@ const leases: readonly Mutant[] = [
     edits: [
       {
         file: COMMANDS,
-        find: "    count += settle(fold, id, index, []);\n",
+        find: "    count += settle(fold, id, index, { survivors: [] });\n",
         replace: "    fold.dropSession(id);\n    count++;\n",
       },
     ],
@@ -81,10 +81,10 @@ const leases: readonly Mutant[] = [
     edits: [
       {
         file: "src/stores/sqlite/commit-statements.ts",
-        find: "WHERE kind = 'remote' AND heartbeat_time",
-        replace: "WHERE kind <> '' AND heartbeat_time",
+        find: "WHERE lease_ms > 0 AND heartbeat_time",
+        replace: "WHERE lease_ms >= 0 AND heartbeat_time",
       },
-      { file: COMMANDS, find: 'session?.kind !== "remote" ||', replace: "session === null ||" },
+      { file: COMMANDS, find: "leaseMs > 0 && ", replace: "" },
     ],
     killers: [
       byStore("the end of the first lease is known when a server starts; embedded", "AssertionError"),
@@ -108,8 +108,8 @@ const leases: readonly Mutant[] = [
     edits: [
       {
         file: "src/stores/sqlite/commit-statements.ts",
-        find: '"UPDATE sessions SET heartbeat_time = ? WHERE session = ?"',
-        replace: '"UPDATE sessions SET heartbeat_time = min(heartbeat_time, ?) WHERE session = ?"',
+        find: "SET heartbeat_time = ?, node",
+        replace: "SET heartbeat_time = min(heartbeat_time, ?), node",
       },
     ],
     killers: [byStore("a heartbeat moves the lease's end", "AssertionError")],
@@ -120,7 +120,7 @@ const leases: readonly Mutant[] = [
     edits: [
       {
         file: KEEPER,
-        find: "if (hasExpired) await expired();\n",
+        find: "if (hasExpired || (isShared && someMayBeOver())) await expired();\n",
         replace: "if (!hasExpired) await expired();\n",
       },
     ],
@@ -237,7 +237,7 @@ const streams: readonly Mutant[] = [
     edits: [
       {
         file: DIRECTORY,
-        find: "    for (const { heard } of this.#reviving.values()) heard.set(text, record);\n",
+        find: "      if (known === undefined || !isNewerHold(known, record)) heard.set(text, record);\n",
         replace: "",
       },
     ],
@@ -249,7 +249,7 @@ const streams: readonly Mutant[] = [
     edits: [
       {
         file: SESSION,
-        find: "      else if (record.held?.session === this.id) this.#stuck.add(text);\n",
+        find: "      else if (record.held?.session === this.id) this.#stuck.set(text, sightOf(record));\n",
         replace: "",
       },
     ],

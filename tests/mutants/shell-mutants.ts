@@ -24,7 +24,7 @@ export const shellMutants: readonly Mutant[] = [
   {
     name: "a cancel of work that outlived its time lets its session have new work",
     breaks: "G2",
-    edits: [{ file: SESSION, find: "!isAwaited && this.#stuck.delete", replace: "this.#stuck.delete" }],
+    edits: [{ file: SESSION, find: "isHeld || (isAwaited && this.#stuck.has(text))", replace: "isHeld" }],
     killers: [
       byEngine("a cancel after an attempt timeout waits", "a session with a stuck handler got new work"),
     ],
@@ -35,13 +35,13 @@ export const shellMutants: readonly Mutant[] = [
     edits: [
       {
         file: CALLS,
-        find: "    const { promise, resolve } = Promise.withResolvers<unknown>();\n",
+        find: "    const { promise, resolve } = Promise.withResolvers<StoredOperation | undefined>();\n",
         replace:
-          "    const early = await read();\n    if (isDone(early.record.state)) return early;\n    const { promise, resolve } = Promise.withResolvers<unknown>();\n",
+          "    const early = sight(await this.#kept(key));\n    if (isDone(early.record.state)) return early;\n    const { promise, resolve } = Promise.withResolvers<StoredOperation | undefined>();\n",
       },
       {
         file: CALLS,
-        find: "      const current = await read();\n      if (isDone(current.record.state)) return current;\n      hold = this.#parts.presence.hold(current.record);\n",
+        find: "      const current = sight(await this.#kept(key));\n      if (isDone(current.record.state)) return current;\n      hold = this.#parts.presence.hold(current.record);\n",
         replace: "",
       },
     ],
@@ -101,8 +101,8 @@ export const shellMutants: readonly Mutant[] = [
     edits: [
       {
         file: ENGINE,
-        find: "await this.closeSession(session.session, survivors);",
-        replace: "await this.closeSession(session.session);",
+        find: "await sessions.close(session.session, { survivors, isGone });",
+        replace: "await sessions.close(session.session, { survivors: [], isGone });",
       },
     ],
     killers: [byTranscript("engine/restart.txt: work that was seen alive", "STOP_UNCONFIRMED")],
@@ -113,8 +113,8 @@ export const shellMutants: readonly Mutant[] = [
     edits: [
       {
         file: ENGINE,
-        find: 'session.kind === "embedded" && !this.#parts.sessions',
-        replace: 'session.kind === "remote" && !this.#parts.sessions',
+        find: 'session.kind === "embedded" && !sessions',
+        replace: 'session.kind === "remote" && !sessions',
       },
     ],
     killers: [byTranscript("engine/restart.txt: work under way", "attempt=1/2")],

@@ -3,7 +3,7 @@ import { byFamily, byStore } from "./killers.ts";
 import type { Mutant } from "./run-mutant.ts";
 
 const USERS = "src/engine/batch/slot-users.ts";
-const ROOM = "src/stores/sqlite/slot-room.ts";
+const ROOM = "src/stores/slot-room.ts";
 
 export const slotMutants: readonly Mutant[] = [
   {

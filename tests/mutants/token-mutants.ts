@@ -262,8 +262,8 @@ const iamTokens: readonly Mutant[] = [
     edits: [
       {
         file: "src/server/auth/revoked-tokens.ts",
-        find: "if (id !== undefined && expiresAt > now) this.#ends.set(id, expiresAt);",
-        replace: "if (id !== undefined && expiresAt < now) this.#ends.set(id, expiresAt);",
+        find: "if (expiresAt > now) this.#ends.set(id, expiresAt);",
+        replace: "if (expiresAt < now) this.#ends.set(id, expiresAt);",
       },
     ],
     killers: [byIam("a revoked token is refused at once")],

@@ -133,9 +133,9 @@ export class Ledger {
     for (const key of requestKeys) keys.set(requestKeyText(key), key);
     const sessions = new Map(this.sessions);
     for (const session of sessionsOpened) sessions.set(session.session, session);
-    for (const { session, heartbeatTime } of sessionsBeaten) {
+    for (const { session, ...beat } of sessionsBeaten) {
       const known = sessions.get(session);
-      if (known) sessions.set(session, { ...known, heartbeatTime });
+      if (known) sessions.set(session, { ...known, ...beat });
     }
     for (const session of sessionsClosed) sessions.delete(session);
     const slots = new Map(this.slots);

@@ -4,6 +4,8 @@ import { type Command, Option } from "commander";
 import { addExamples, durationOption, integerOption, repeatableOption } from "../command-options.ts";
 import { logLevels } from "../config/log-levels.ts";
 import { DEFAULT_CONFIG_FILE, readServeConfig, withConfig } from "../config/serve-config.ts";
+import { isStoreUrl, STORE_URL_FORM } from "../config/store-config.ts";
+import { CliError } from "../exit-codes.ts";
 import type { CliHooks } from "../program.ts";
 import { runServer, type ServeOptions } from "../server-process.ts";
 
@@ -11,7 +13,8 @@ const SLOTS_MAX = 10_000;
 
 /** The flags as commander gives them. */
 interface ServeFlags
-  extends Omit<ServeOptions, "operationFiles" | "execCommands" | "servicePorts" | "config"> {
+  extends Omit<ServeOptions, "operationFiles" | "execCommands" | "servicePorts" | "config" | "store"> {
+  store?: string;
   config?: string;
   operations?: string[];
   exec?: string[];
@@ -39,6 +42,15 @@ export function defineServe(command: Command, hooks: CliHooks): void {
         .default("info"),
     )
     .addOption(
+      new Option(
+        "--shutdown-delay <duration>",
+        "how long all is served on after the stop was asked for, while /readyz says no: for load balancers",
+      )
+        .env("BELAY_SHUTDOWN_DELAY")
+        .argParser(durationOption)
+        .default(0, "0s"),
+    )
+    .addOption(
       new Option("--shutdown-grace <duration>", "how long running work may take to end when the server stops")
         .env("BELAY_SHUTDOWN_GRACE")
         .argParser(durationOption)
@@ -49,9 +61,11 @@ export function defineServe(command: Command, hooks: CliHooks): void {
     `belay serve --exec hello="echo hello" --exec nap="sleep 60"`,
     "belay serve --port 0 --service-port vault=0 --service-port automl=0 --data ./services-data",
     "belay serve --port 0 --data ./other-data --slots 4 --log-level warn",
+    "belay serve --store postgres://belay@db.example/belay --data ./node-1",
   ]);
   command.action(async (flags: ServeFlags) => {
-    const { config: named, operations, exec, servicePort = [], slots, ...rest } = flags;
+    const { config: named, operations, exec, servicePort = [], slots, store: url, ...rest } = flags;
+    const store = url === undefined ? undefined : { url };
     const { BELAY_OPERATIONS: listed = "" } = process.env;
     const operationFiles = operations ?? listed.split(delimiter).filter(Boolean);
     const config = await readServeConfig(
@@ -60,7 +74,11 @@ export function defineServe(command: Command, hooks: CliHooks): void {
     );
     const isSet = (option: string): boolean =>
       !["default", undefined].includes(command.getOptionValueSource(option));
-    const options = withConfig({ ...rest, slots, operationFiles, execCommands: exec ?? [] }, config, isSet);
+    const options = withConfig(
+      { ...rest, store, slots, operationFiles, execCommands: exec ?? [] },
+      config,
+      isSet,
+    );
     await runServer({ ...options, servicePorts: servicePort, config }, hooks);
   });
 }
@@ -94,9 +112,21 @@ function addPlaces(command: Command): void {
       repeatableOption,
     )
     .addOption(
-      new Option("--data <folder>", "where the database lives; made if it is missing")
+      new Option(
+        "--data <folder>",
+        "where the database and the server's own files live; made if it is missing",
+      )
         .env("BELAY_DATA")
         .default("./belay-data"),
+    )
+    .addOption(
+      new Option(
+        "--store <url>",
+        "a PostgreSQL database for the operations, postgres://user@host/database, which any number of servers share; " +
+          "without it they are in the data folder. The password: PGPASSWORD, PGPASSFILE, or store.passwordFile of the file",
+      )
+        .env("BELAY_STORE")
+        .argParser(storeUrlOption),
     );
 }
 
@@ -114,4 +144,10 @@ function addWork(command: Command): void {
       "serve a command as the operation type exec.NAME; run without a shell, the payload on standard input; repeatable",
       repeatableOption,
     );
+}
+
+/** The value is not told, as commander would: it may hold a password. */
+function storeUrlOption(text: string): string {
+  if (isStoreUrl(text)) return text;
+  throw new CliError(`--store ${STORE_URL_FORM}`);
 }

@@ -10,14 +10,18 @@ import { parseDuration } from "../duration.ts";
 import { authSchema } from "./auth-schema.ts";
 import { logLevels } from "./log-levels.ts";
 import { type ServiceEntry, serviceSchema } from "./service-schema.ts";
+import type { StoreConfig } from "./store-config.ts";
+import { storeSchema } from "./store-schema.ts";
 
 /** A file as it is written, with absolute paths and durations in milliseconds. */
 export interface ConfigFile {
   host?: string | undefined;
   port?: number | undefined;
   data?: string | undefined;
+  store?: StoreConfig | undefined;
   slots?: number | undefined;
   logLevel?: LogLevel | undefined;
+  shutdownDelay?: number | undefined;
   shutdownGrace?: number | undefined;
   tls?: TlsOptions | undefined;
   auth?: AuthConfig | undefined;
@@ -50,8 +54,10 @@ export function configSchema(folder: string): z.ZodType<ConfigFile> {
     host: z.string().min(1).optional(),
     port: z.int().min(0).max(65_535).optional(),
     data: path.optional(),
+    store: storeSchema(path).optional(),
     slots: z.int().min(1).max(10_000).optional(),
     logLevel: z.enum(logLevels).optional(),
+    shutdownDelay: duration.optional(),
     shutdownGrace: duration.optional(),
     tls: tlsSchema(file).optional(),
     auth: authSchema(file).optional(),
@@ -83,6 +89,9 @@ function tlsSchema(file: z.ZodType<string, string>): z.ZodType<TlsOptions> {
 
 function limitsSchema(): z.ZodType<Partial<ServerLimits>> {
   const limit = z.int().min(1).max(LIMIT_MAX).optional();
-  const shape = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, limit]));
+  const limitOrNone = z.int().min(0).max(LIMIT_MAX).optional();
+  const shape = Object.fromEntries(
+    Object.entries(defaultLimits).map(([name, value]) => [name, value === 0 ? limitOrNone : limit]),
+  );
   return z.strictObject(shape) as unknown as z.ZodType<Partial<ServerLimits>>;
 }

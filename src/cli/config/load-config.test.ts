@@ -64,8 +64,10 @@ test("every key is read; paths are relative to the file, durations become millis
 host: 127.0.0.1
 port: 0
 data: ./data
+store: { url: "postgres://belay@db.example/belay", passwordFile: key.pem, poolSize: 20 }
 slots: 3
 logLevel: warn
+shutdownDelay: 5s
 shutdownGrace: 1.5m
 tls: { certFile: key.pem, keyFile: ./key.pem, alpnPreference: h2, cleartext: false }
 auth: { development: true }
@@ -79,8 +81,10 @@ exec: { hello: echo "hello you" }
     host: "127.0.0.1",
     port: 0,
     data: join(folder, "data"),
+    store: { url: "postgres://belay@db.example/belay", passwordFile: join(folder, "key.pem"), poolSize: 20 },
     slots: 3,
     logLevel: "warn",
+    shutdownDelay: 5_000,
     shutdownGrace: 90_000,
     tls: {
       certFile: join(folder, "key.pem"),
@@ -90,7 +94,7 @@ exec: { hello: echo "hello you" }
     },
     limits: { callsInFlightMax: 10 },
     operationFiles: [join(folder, "key.pem")],
-    operationPlaces: [`${file}:11:14: operations[0]`],
+    operationPlaces: [`${file}:13:14: operations[0]`],
     execCommands: ['hello=echo "hello you"'],
   });
   assert.equal(auth?.development, true);
@@ -167,8 +171,18 @@ const wrong: readonly (readonly [string, readonly string[]])[] = [
     "host: 1\nprot: 80\n",
     [
       "belay.yaml:1:7: host: 1 is no text",
-      "belay.yaml:2:1: prot: is not known here; expected host, port, data, slots, logLevel, shutdownGrace, tls, auth, limits, operations, exec, services",
+      "belay.yaml:2:1: prot: is not known here; expected host, port, data, store, slots, logLevel, shutdownDelay, shutdownGrace, tls, auth, limits, operations, exec, services",
     ],
+  ],
+  [
+    "store: mysql://root:secret@db/x\n",
+    [
+      "belay.yaml:1:8: store: is no store; expected postgres://user@host/database, or a table with it as url, and passwordFile, poolSize (2 to 200), applicationName, listen (true, false)",
+    ],
+  ],
+  [
+    "store: { url: postgres://db/x, passwordFile: none }\n",
+    ["belay.yaml:1:46: store.passwordFile: there is no file none"],
   ],
   ["- a\n", ['belay.yaml:1:1: ["a"] is no table']],
   ["port: 70000\n", ["belay.yaml:1:7: port: 70000 is too large; expected at most 65535"]],

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { CliError } from "../exit-codes.ts";
 import { printNote } from "../output.ts";
 import type { ServerConfig } from "./server-config.ts";
+import type { StoreConfig } from "./store-config.ts";
 
 /** Taken without being named, from the folder that serve runs in. */
 export const DEFAULT_CONFIG_FILE = "belay.yaml";
@@ -34,8 +35,11 @@ export interface ConfigurableFlags {
   host: string;
   port: number;
   data: string;
+  /** Undefined: SQLite in the data folder. */
+  store: StoreConfig | undefined;
   slots: number | undefined;
   logLevel: NonNullable<ServerConfig["logLevel"]>;
+  shutdownDelay: number;
   shutdownGrace: number;
   operationFiles: readonly string[];
   execCommands: readonly string[];
@@ -45,15 +49,21 @@ export interface ConfigurableFlags {
 export function withConfig(
   flags: ConfigurableFlags,
   config: ServerConfig | undefined,
-  isSet: (option: "host" | "port" | "data" | "slots" | "logLevel" | "shutdownGrace") => boolean,
+  isSet: (
+    option: "host" | "port" | "data" | "store" | "slots" | "logLevel" | "shutdownDelay" | "shutdownGrace",
+  ) => boolean,
 ): ConfigurableFlags {
   if (config === undefined) return flags;
   return {
     host: isSet("host") ? flags.host : (config.host ?? flags.host),
     port: isSet("port") ? flags.port : (config.port ?? flags.port),
     data: isSet("data") ? flags.data : (config.data ?? flags.data),
+    store: isSet("store") ? flags.store : (config.store ?? flags.store),
     slots: isSet("slots") ? flags.slots : (config.slots ?? flags.slots),
     logLevel: isSet("logLevel") ? flags.logLevel : (config.logLevel ?? flags.logLevel),
+    shutdownDelay: isSet("shutdownDelay")
+      ? flags.shutdownDelay
+      : (config.shutdownDelay ?? flags.shutdownDelay),
     shutdownGrace: isSet("shutdownGrace")
       ? flags.shutdownGrace
       : (config.shutdownGrace ?? flags.shutdownGrace),

@@ -4,6 +4,7 @@ import type { AuthConfig } from "../../server/auth/auth-config.ts";
 import type { ServerLimits } from "../../server/config.ts";
 import type { TlsOptions } from "../../server/tls/tls-options.ts";
 import type { ServiceDeclaration } from "../../services/service-declaration.ts";
+import type { StoreConfig } from "./store-config.ts";
 
 /** A configuration file. Paths in it are absolute: they were relative to its folder. */
 export interface ServerConfig {
@@ -12,9 +13,12 @@ export interface ServerConfig {
   readonly host: string | undefined;
   readonly port: number | undefined;
   readonly data: string | undefined;
+  /** Absent: SQLite in the data folder. */
+  readonly store: StoreConfig | undefined;
   readonly slots: number | undefined;
   readonly logLevel: LogLevel | undefined;
   /** Milliseconds. */
+  readonly shutdownDelay: number | undefined;
   readonly shutdownGrace: number | undefined;
   readonly tls: TlsOptions | undefined;
   readonly auth: AuthConfig | undefined;

@@ -68,8 +68,8 @@ function loadWithFiles(file: string): void {
   }
 }
 
-/** What Prometheus reads; everything else is belay.yaml. */
-const isForeign = (block: string): boolean => block.startsWith("scrape_configs:");
+/** What Prometheus and Patroni read; everything else is belay.yaml. */
+const isForeign = (block: string): boolean => /^(?:scrape_configs:|groups:|# patroni\.yml)/.test(block);
 
 const guides = readdirSync(join(root, "docs/guide")).filter((name) => name !== "services.md");
 

@@ -30,7 +30,7 @@ export class Fold {
   readonly #insertedLabels = new Map<string, Labels>();
   readonly #requestKeys = new Map<string, RequestKeyRecord>();
   readonly #sessions = new Map<string, SessionRecord | null>();
-  readonly #beaten = new Map<string, Instant>();
+  readonly #beaten = new Map<string, { heartbeatTime: Instant; node?: string }>();
   readonly #slots: SlotUsers;
   readonly #payloads: PayloadWrite[] = [];
   readonly #attempts: AttemptWrite[] = [];
@@ -76,16 +76,17 @@ export class Fold {
   session(id: string): SessionRecord | null {
     const put = this.#sessions.get(id);
     const session = put === undefined ? (this.readSet.sessions.get(id) ?? null) : put;
-    const heartbeatTime = this.#beaten.get(id);
-    return session && heartbeatTime !== undefined ? { ...session, heartbeatTime } : session;
+    return session && { ...session, ...this.#beaten.get(id) };
   }
 
   putSession(session: SessionRecord): void {
     this.#sessions.set(session.session, session);
   }
 
-  beat(session: string): void {
-    this.#beaten.set(session, this.now);
+  /** Its lease begins anew; with a node, it is that node's from now on. */
+  beat(session: string, node: string | undefined): void {
+    const at = node ?? this.#beaten.get(session)?.node;
+    this.#beaten.set(session, { heartbeatTime: this.now, ...(at !== undefined && { node: at }) });
   }
 
   dropSession(session: string): void {
@@ -199,7 +200,7 @@ export class Fold {
       receipts: this.#receipts,
       requestKeys: [...this.#requestKeys.values()],
       sessionsOpened: sessions.flatMap(([, session]) => session ?? []),
-      sessionsBeaten: [...this.#beaten].map(([session, heartbeatTime]) => ({ session, heartbeatTime })),
+      sessionsBeaten: [...this.#beaten].map(([session, beat]) => ({ session, ...beat })),
       sessionsClosed: sessions.flatMap(([id, session]) => (session === null ? [id] : [])),
       slots: this.#slots.changes(),
       events: this.#events,

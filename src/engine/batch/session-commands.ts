@@ -4,6 +4,7 @@ import type {
   CloseSessionCommand,
   CommandOutcome,
   ExpireSessionsCommand,
+  HeartbeatCommand,
   OpenSessionCommand,
 } from "../commands.ts";
 import { keyText } from "../decision.ts";
@@ -11,6 +12,17 @@ import type { OperationKey, OperationRecord } from "../operation.ts";
 import type { Fold } from "./fold.ts";
 
 const refused: CommandOutcome = { type: "refused", reason: "SESSION_UNKNOWN", record: null };
+const moved: CommandOutcome = { type: "refused", reason: "SESSION_MOVED", record: null };
+
+/**
+ * True if another node has the session's worker now. Of two nodes that both believe they have it, one would be given work
+ * that nobody begins:
+ *
+ *   the stream to node A breaks, unnoticed there -> the worker comes to node B -> A acquires and tells a dead stream.
+ */
+function isElsewhere({ node }: { node?: string }, session: { node?: string }): boolean {
+  return node !== undefined && session.node !== undefined && node !== session.node;
+}
 
 export function openSession(fold: Fold, command: OpenSessionCommand): CommandOutcome {
   const { type: _, ...session } = command;
@@ -18,16 +30,21 @@ export function openSession(fold: Fold, command: OpenSessionCommand): CommandOut
   return { type: "session" };
 }
 
-export function heartbeat(fold: Fold, session: string): CommandOutcome {
-  if (!fold.session(session)) return refused;
-  fold.beat(session);
-  return { type: "session" };
+export function heartbeat(fold: Fold, command: HeartbeatCommand): CommandOutcome {
+  const session = fold.session(command.session);
+  if (!session) return refused;
+  const hasMoved = isElsewhere(command, session);
+  if (hasMoved && command.takesOver !== true) return moved;
+  fold.beat(command.session, command.node);
+  return hasMoved ? { type: "session", hasMoved } : { type: "session" };
 }
 
 /** Grants what was found, until `limit` is reached; what has no slot left, or is gone, is passed over. */
 export function acquire(fold: Fold, command: AcquireCommand, index: number): CommandOutcome {
   const { session, guarded, begin, limit } = command;
-  if (!fold.session(session)) return refused;
+  const stored = fold.session(session);
+  if (!stored) return refused;
+  if (isElsewhere(command, stored)) return moved;
   const grants: { record: OperationRecord; request: null; checkpoint: null }[] = [];
   for (const key of fold.targets(index)) {
     if (grants.length >= limit) break;
@@ -39,7 +56,8 @@ export function acquire(fold: Fold, command: AcquireCommand, index: number): Com
 }
 
 export function closeSession(fold: Fold, command: CloseSessionCommand, index: number): CommandOutcome {
-  const count = settle(fold, command.session, index, command.survivors);
+  const { session, survivors, isGone } = command;
+  const count = settle(fold, session, index, { survivors, ...(isGone && { isGone }) });
   return { type: "settled", count };
 }
 
@@ -48,8 +66,10 @@ export function expireSessions(fold: Fold, _command: ExpireSessionsCommand, inde
   let count = 0;
   for (const id of fold.readSet.expired.get(index) ?? []) {
     const session = fold.session(id);
-    if (session?.kind !== "remote" || session.heartbeatTime + session.leaseMs * 1000 > fold.now) continue;
-    count += settle(fold, id, index, []);
+    const { leaseMs = 0, heartbeatTime = 0 } = session ?? {};
+    const isOver = leaseMs > 0 && heartbeatTime + leaseMs * 1000 <= fold.now;
+    if (!isOver) continue;
+    count += settle(fold, id, index, { survivors: [] });
   }
   return { type: "settled", count };
 }
@@ -59,7 +79,12 @@ function isWith({ lease, held }: OperationRecord, session: string): boolean {
 }
 
 /** Settles all that a session has, and closes it. Answers how many operations that were. */
-function settle(fold: Fold, session: string, index: number, survivors: readonly string[]): number {
+function settle(
+  fold: Fold,
+  session: string,
+  index: number,
+  { survivors, ...known }: Pick<CloseSessionCommand, "survivors" | "isGone">,
+): number {
   const targets = new Map<string, OperationKey>();
   for (const key of fold.targets(index)) {
     const record = fold.find(key);
@@ -72,7 +97,7 @@ function settle(fold: Fold, session: string, index: number, survivors: readonly 
     if (isWith(record, session)) targets.set(keyText(record), { service, tenant, name });
   }
   for (const key of targets.values())
-    fold.apply({ type: "expireLease", key, session, survived: survivors.includes(key.name) });
+    fold.apply({ type: "expireLease", key, session, survived: survivors.includes(key.name), ...known });
   fold.dropSession(session);
   return targets.size;
 }

@@ -51,17 +51,23 @@ export class ChildSweeper {
     const known = this.#closed.get(text);
     if (isOver) this.#closed.delete(text);
     else this.#closed.set(text, urgency);
-    if (known !== urgency) this.#wake();
+    if (known !== urgency) this.wake();
   }
 
-  #wake(): void {
+  /** The parent has ended, and another node has seen to its children. */
+  forget(text: string): void {
+    this.#closed.delete(text);
+  }
+
+  /** There may be children to tell. */
+  wake(): void {
     this.#isWanted = true;
     if (this.#isRunning && !this.#isSweeping) void this.#sweep();
   }
 
   async #resume(): Promise<void> {
     try {
-      if ((await this.#options.pendingWork()).hasUnsweptChildren) this.#wake();
+      if ((await this.#options.pendingWork()).hasUnsweptChildren) this.wake();
     } catch (error) {
       this.#retry(error, () => this.#resume());
     }

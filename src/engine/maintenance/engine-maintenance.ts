@@ -6,7 +6,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { Command, CommandOutcome } from "../commands.ts";
 import { nextTimer, type OperationRecord } from "../operation.ts";
 import type { SessionDirectory } from "../session-directory.ts";
-import type { Store } from "../store.ts";
+import type { PendingWork, Store } from "../store.ts";
 import { ChildSweeper } from "./child-sweeper.ts";
 import { RetentionPruner } from "./retention-pruner.ts";
 import { SessionKeeper } from "./session-keeper.ts";
@@ -27,11 +27,19 @@ const WATCH_AHEAD_MS = 300_000;
 /** Bounds the restart where more operations have a watch time below WATCH_AHEAD_MS than fit in a batch. */
 const WATCH_BATCHES_MAX = 200;
 
+/**
+ * Another node that has been up this long could accept watchers, and has seen to the watch deadlines itself when it came.
+ * Longer than a node takes from its first session to its first tick.
+ */
+const OTHER_NODE_MIN_MS = 15_000;
+
 interface MaintenanceOptions {
   store: Store;
   logger: Logger;
   submit(command: Command): Promise<CommandOutcome>;
-  sessions: Pick<SessionDirectory, "endExpired" | "workMayBeReady">;
+  sessions: Pick<SessionDirectory, "endExpired" | "someMayBeOver" | "workMayBeReady">;
+  /** This process among those that share the store; undefined where it has the store for itself. */
+  node: string | undefined;
 }
 
 export class EngineMaintenance {
@@ -43,13 +51,20 @@ export class EngineMaintenance {
   readonly #pruner: RetentionPruner;
 
   constructor(options: MaintenanceOptions) {
-    const { store, logger, sessions } = options;
+    const { store, logger, sessions, node } = options;
     const { clock } = store;
-    const pendingWork = (): ReturnType<Store["pendingWork"]> => store.pendingWork();
+    const isShared = node !== undefined;
+    const pendingWork = async (): Promise<PendingWork> => {
+      const pending = await store.pendingWork();
+      // What a node that is gone left untold; its own closed parents each node sweeps at once.
+      if (isShared && pending.hasUnsweptChildren) this.#sweeper.wake();
+      return pending;
+    };
     this.#options = options;
     this.#timers = new TimerKeeper({
       clock,
-      store,
+      isShared,
+      pendingWork,
       logger,
       tickDue: () => this.#settle({ type: "tickDue", limit: BATCH }),
       restartWatch: () => this.#restartWatch(),
@@ -57,8 +72,10 @@ export class EngineMaintenance {
     });
     this.#leases = new SessionKeeper({
       clock,
+      isShared,
       logger,
       pendingWork,
+      someMayBeOver: () => sessions.someMayBeOver,
       expire: () => this.#settle({ type: "expireSessions", limit: SESSION_BATCH }),
       expired: () => sessions.endExpired(),
     });
@@ -92,6 +109,11 @@ export class EngineMaintenance {
     this.#sweeper.changed(record, text);
   }
 
+  /** An operation has ended, on another node. */
+  endedElsewhere(text: string): void {
+    this.#sweeper.forget(text);
+  }
+
   /** A pending operation may start at this instant. */
   startsAt(instant: Instant): void {
     this.#timers.noteStart(instant);
@@ -99,10 +121,24 @@ export class EngineMaintenance {
 
   /** Those that come first are served first, so that what the bound leaves out has the most time left. */
   async #restartWatch(): Promise<void> {
+    if (await this.#wasServedElsewhere()) return;
     const before = this.#options.store.clock.now() + WATCH_AHEAD_MS * MICROS_PER_MS;
     for (let batch = 0; batch < WATCH_BATCHES_MAX; batch++) {
       if ((await this.#settle({ type: "restartWatch", before, limit: BATCH })) < BATCH) return;
     }
+  }
+
+  /** True if another node could accept watchers while this one could not. Each has a session of its own, which beats. */
+  async #wasServedElsewhere(): Promise<boolean> {
+    const { store, node } = this.#options;
+    if (node === undefined) return false;
+    const now = store.clock.now();
+    return (await store.listSessions()).some((session) => {
+      const { kind, openTime, heartbeatTime, leaseMs } = session;
+      const isUp = heartbeatTime + leaseMs * MICROS_PER_MS > now;
+      const wasUp = openTime + OTHER_NODE_MIN_MS * MICROS_PER_MS <= now;
+      return kind === "embedded" && session.node !== node && isUp && wasUp;
+    });
   }
 
   async #settle(command: Command): Promise<number> {

@@ -1,8 +1,10 @@
 // Removes done operations whose retention has passed, in bounded batches, so that commits of others fit in between.
 import type { Logger } from "../../base/logger.ts";
+import { randomFraction } from "../../base/random.ts";
 import { startTimer, type Timer } from "../../base/timers.ts";
 import type { Store } from "../store.ts";
 
+/** Give or take a quarter, by chance: of several nodes on one store each comes at its own time. */
 const PERIOD_MS = 60_000;
 
 /** Small enough that one batch holds the writer for some milliseconds. */
@@ -25,7 +27,7 @@ export class RetentionPruner {
 
   start(): void {
     this.#running = true;
-    this.#schedule(PERIOD_MS);
+    this.#schedule(this.#periodMs());
   }
 
   /** Resolves when no purge is under way. */
@@ -46,13 +48,17 @@ export class RetentionPruner {
     );
   }
 
+  #periodMs(): number {
+    return PERIOD_MS * (this.#store.isShared ? 0.75 + randomFraction() / 2 : 1);
+  }
+
   async #purge(): Promise<void> {
     try {
       const count = await this.#store.purge(BATCH);
-      this.#schedule(count === BATCH ? BREATH_MS : PERIOD_MS);
+      this.#schedule(count === BATCH ? BREATH_MS : this.#periodMs());
     } catch (error) {
       this.#logger.warn({ err: error }, "retention could not reach the store; it tries again");
-      this.#schedule(PERIOD_MS);
+      this.#schedule(this.#periodMs());
     }
   }
 }

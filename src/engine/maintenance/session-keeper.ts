@@ -2,11 +2,21 @@
 // rows, and the store decides by its own clock: a heartbeat that was committed first wins.
 import { type Clock, type Instant, MICROS_PER_MS } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import { startTimer, type Timer } from "../../base/timers.ts";
+import { randomFraction } from "../../base/random.ts";
+import { delay, startTimer, type Timer } from "../../base/timers.ts";
 import type { PendingWork } from "../store.ts";
 
 /** How often the rows are asked even if nothing was noted: heals a failed commit; finds what another process left. */
 const BACKSTOP_MS = 10_000;
+
+/** Where several nodes share the store: how soon one learns that a session of its own was ended or taken over by another. */
+const SHARED_BACKSTOP_MS = 2000;
+
+/** Nodes look at a lease that ends each at its own moment within this time: one of them settles it, the others find it done. */
+const JITTER_MS = 200;
+
+/** Between two tries of one node, where another one may just hold what is due. */
+const BREATH_MS = 50;
 
 /** A timer that is this late means that the process was stopped (SIGSTOP, a suspended machine) or badly overloaded. */
 const PAUSE_MS = 500;
@@ -24,8 +34,11 @@ const RETRY_MS = 1000;
 
 interface SessionKeeperOptions {
   clock: Clock;
+  isShared: boolean;
   logger: Logger;
   pendingWork(): Promise<PendingWork>;
+  /** A session of this process may be over, or another node's: the store knows. */
+  someMayBeOver(): boolean;
   /** Commits the end of a batch of sessions whose lease has passed. */
   expire(): Promise<unknown>;
   /** Some sessions are over now. */
@@ -39,6 +52,8 @@ export class SessionKeeper {
   #wakeAt: Instant = Number.POSITIVE_INFINITY;
   #isRunning = false;
   #isExpiring = false;
+  /** The store did not answer: nobody's heartbeats were taken meanwhile, so they get a moment when it does. */
+  #wasBlind = false;
 
   constructor(options: SessionKeeperOptions) {
     this.#options = options;
@@ -62,14 +77,16 @@ export class SessionKeeper {
 
   #schedule(): void {
     if (!this.#isRunning || this.#isExpiring) return;
-    const now = this.#options.clock.now();
-    const backstop = now + BACKSTOP_MS * MICROS_PER_MS;
+    const { clock, isShared } = this.#options;
+    const now = clock.now();
+    const backstop = now + (isShared ? SHARED_BACKSTOP_MS : BACKSTOP_MS) * MICROS_PER_MS;
     const wakeAt = Math.min(this.#nextLeaseEnd ?? backstop, backstop);
     if (this.#timer !== null && this.#wakeAt <= wakeAt) return;
     this.#timer?.cancel();
     this.#wakeAt = wakeAt;
     // Rounded up: a timer that fires a fraction early would find nothing due.
-    const delayMs = Math.ceil((wakeAt - now) / MICROS_PER_MS);
+    const jitterMs = isShared ? randomFraction() * JITTER_MS : 0;
+    const delayMs = Math.ceil((wakeAt - now) / MICROS_PER_MS + jitterMs);
     this.#timer = startTimer(delayMs, () => this.#fire(wakeAt), { unref: true });
   }
 
@@ -89,16 +106,17 @@ export class SessionKeeper {
   }
 
   async #expire(): Promise<void> {
-    const { clock, logger, expired } = this.#options;
+    const { clock, logger, expired, isShared, someMayBeOver } = this.#options;
     this.#timer = null;
     this.#isExpiring = true;
     // What is noted from here on may be younger than what is read.
     this.#nextLeaseEnd = null;
     try {
       const { next, hasExpired } = await this.#expireDue();
-      if (hasExpired) await expired();
+      if (hasExpired || (isShared && someMayBeOver())) await expired();
       this.#note(next);
     } catch (error) {
+      this.#wasBlind = true;
       logger.warn({ err: error }, "leases could not be looked at; it is tried again");
       this.#note(clock.now() + RETRY_MS * MICROS_PER_MS);
     } finally {
@@ -108,15 +126,21 @@ export class SessionKeeper {
   }
 
   async #expireDue(): Promise<{ next: Instant | null; hasExpired: boolean }> {
-    const { clock, pendingWork, expire } = this.#options;
+    const { clock, isShared, pendingWork, expire } = this.#options;
     let hasExpired = false;
     for (;;) {
       const { nextLeaseEnd } = await pendingWork();
       if (nextLeaseEnd === null || nextLeaseEnd > clock.now() || !this.#isRunning) {
+        this.#wasBlind = false;
         return { next: nextLeaseEnd, hasExpired };
+      }
+      if (this.#wasBlind) {
+        this.#wasBlind = false;
+        return { next: clock.now() + SETTLE_MS * MICROS_PER_MS, hasExpired };
       }
       await expire();
       hasExpired = true;
+      if (isShared) await delay(BREATH_MS * (1 + randomFraction()));
     }
   }
 

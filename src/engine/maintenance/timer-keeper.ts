@@ -2,11 +2,24 @@
 // The times themselves are in the rows: after a restart they are read again.
 import { type Clock, type Instant, MICROS_PER_MS } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import { randomFraction } from "../../base/random.ts";
 import { startTimer, type Timer } from "../../base/timers.ts";
-import type { Store } from "../store.ts";
+import type { PendingWork } from "../store.ts";
 
 /** How often the rows are asked even if nothing was noted: heals a lost wake-up or a failed commit. */
 const BACKSTOP_MS = 5000;
+
+/** Where several nodes share the store: what one of them noted may have to be done by another, which has not heard of it. */
+const SHARED_BACKSTOP_MS = 1000;
+
+/**
+ * A time that was read from a shared store is looked at this much later, by chance: the node that noted it when it
+ * committed is there first, and ten others that find nothing to do any more do not come at the same moment.
+ */
+const JITTER_MS = 100;
+
+/** Between two ticks of one node, where another one may just hold what is due. */
+const BREATH_MS = 25;
 
 /** A timer that is this late means that the process was stopped (SIGSTOP, a suspended machine). */
 const PAUSE_MS = 1000;
@@ -30,7 +43,8 @@ const RETURN_MS = 2500;
 
 interface TimerKeeperOptions {
   clock: Clock;
-  store: Store;
+  isShared: boolean;
+  pendingWork(): Promise<PendingWork>;
   logger: Logger;
   /** Commits a tick of all that is due. */
   tickDue(): Promise<unknown>;
@@ -83,7 +97,7 @@ export class TimerKeeper {
   #schedule(): void {
     if (!this.#running || this.#ticking) return;
     const now = this.#options.clock.now();
-    const backstop = now + BACKSTOP_MS * MICROS_PER_MS;
+    const backstop = now + this.#backstopMs() * MICROS_PER_MS;
     const wakeAt = Math.min(this.#nextTimer ?? backstop, this.#nextStart ?? backstop, backstop);
     if (this.#timer !== null && this.#wakeAt <= wakeAt) return;
     this.#timer?.cancel();
@@ -109,11 +123,11 @@ export class TimerKeeper {
   }
 
   async #begin(): Promise<void> {
-    const { clock, store } = this.#options;
+    const { clock, pendingWork } = this.#options;
     let isDue = false;
     try {
       await this.#comeBack();
-      const { nextTimer } = await store.pendingWork();
+      const { nextTimer } = await pendingWork();
       isDue = nextTimer !== null && nextTimer <= clock.now();
     } catch {
       // The tick asks again, and tells.
@@ -132,26 +146,50 @@ export class TimerKeeper {
   }
 
   async #tick(): Promise<void> {
-    const { clock, store, logger, tickDue, startDue } = this.#options;
+    const { clock, isShared, pendingWork, logger, startDue } = this.#options;
     this.#timer = null;
     this.#ticking = true;
     try {
       await this.#comeBack();
-      if (this.#nextTimer === null || this.#nextTimer <= clock.now()) await tickDue();
+      if (this.#nextTimer === null || this.#nextTimer <= clock.now()) await this.#tickDue();
+      // Of a shared store all that is due is told by the store itself, now and then: what waits for a worker that nobody
+      // has started would else have every idle session ask, each second.
+      const isAsked = !isShared || (this.#nextStart !== null && this.#nextStart <= clock.now());
       this.#nextTimer = null;
       this.#nextStart = null;
-      const pending = await store.pendingWork();
+      const pending = await pendingWork();
       const now = clock.now();
       this.#ticking = false;
-      if (pending.nextStart !== null && pending.nextStart <= now) startDue();
-      else if (pending.nextStart !== null) this.noteStart(pending.nextStart);
-      this.note(pending.nextTimer);
+      if (pending.nextStart !== null && pending.nextStart <= now) {
+        if (isAsked) startDue();
+      } else if (pending.nextStart !== null) this.noteStart(pending.nextStart);
+      this.note(this.#laterIfShared(pending.nextTimer));
     } catch (error) {
       logger.warn({ err: error }, "maintenance could not reach the store; it tries again");
     } finally {
       this.#ticking = false;
       this.#schedule();
     }
+  }
+
+  /** Another node may have ticked what was due a moment ago: a look is cheaper than an empty commit on each of them. */
+  async #tickDue(): Promise<void> {
+    const { clock, isShared, pendingWork, tickDue } = this.#options;
+    if (isShared) {
+      const { nextTimer } = await pendingWork();
+      if (nextTimer === null || nextTimer > clock.now()) return;
+    }
+    await tickDue();
+  }
+
+  #laterIfShared(timer: Instant | null): Instant | null {
+    if (timer === null || !this.#options.isShared) return timer;
+    const laterMs = BREATH_MS + randomFraction() * JITTER_MS;
+    return Math.max(timer, this.#options.clock.now()) + Math.round(laterMs * MICROS_PER_MS);
+  }
+
+  #backstopMs(): number {
+    return this.#options.isShared ? SHARED_BACKSTOP_MS * (0.75 + randomFraction() / 2) : BACKSTOP_MS;
   }
 
   /** Before anything is ticked: the deadlines of unwatched operations that came due while nobody could watch do not count. */

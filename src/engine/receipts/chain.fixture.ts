@@ -18,7 +18,6 @@ export function memoryKeys(): ReceiptKeys {
     signing: () => signing,
     publicKeys: () => ({ [signing.keyId]: text }),
     principalHash: (principal) => principalHash(salt, principal),
-    rotate: () => signing,
   };
 }
 

@@ -2,7 +2,8 @@
 // follows the commits at a small distance: an event is durable on its receipt at once, and sealed here soon after.
 import { type Instant, MICROS_PER_MS, monotonicMs } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
-import { startTimer, type Timer } from "../../base/timers.ts";
+import { randomFraction } from "../../base/random.ts";
+import { delay, startTimer, type Timer } from "../../base/timers.ts";
 import { keyText } from "../decision.ts";
 import type { StoredReceipt } from "../operation.ts";
 import type { ChainCheckpoint, ChainEntry, Store, UnchainedEvent } from "../store.ts";
@@ -30,6 +31,12 @@ const CHECKPOINT_PERIOD_MS = 60_000;
 /** A sequence that another process took is tried again from the new head, this often in a row. */
 const RACES_MAX = 5;
 
+/** Then the other one is at work on the same events: it is left alone for a while. */
+const YIELD_MS = 1000;
+
+/** Of several processes each gathers a little longer than another, by chance, so that one finds the work done. */
+const SHARED_GATHER_MS = 200;
+
 /** A stop does not wait longer for what is still to be chained; the next start goes on. */
 const STOP_MS = 2000;
 
@@ -41,7 +48,10 @@ interface Chain {
   isSigned: boolean;
 }
 
-type ChainStore = Pick<Store, "clock" | "unchainedEvents" | "chainHead" | "appendChain" | "getReceipt">;
+type ChainStore = Pick<Store, "clock" | "unchainedEvents" | "chainHead" | "appendChain" | "getReceipt"> & {
+  /** Other processes chain, too. Default false. */
+  readonly isShared?: boolean;
+};
 
 type AppendedEntry = ChainEntry & { position: number };
 
@@ -56,6 +66,8 @@ export class ReceiptChainer {
   #work: Promise<void> = Promise.resolve();
   #isWorking = false;
   #wasWoken = false;
+  /** Another process was faster, time and again. */
+  #hasYielded = false;
 
   constructor(options: { store: ChainStore; keys: ReceiptKeys; logger: Logger }) {
     this.#store = options.store;
@@ -65,13 +77,13 @@ export class ReceiptChainer {
 
   start(): void {
     this.#running = true;
-    this.#schedule(GATHER_MS);
+    this.#schedule(this.#gatherMs());
   }
 
   /** A commit had receipt events. Cheap: call it as often as it is so. */
   wake(): void {
     this.#wasWoken = true;
-    if (!this.#isWorking) this.#schedule(GATHER_MS);
+    if (!this.#isWorking) this.#schedule(this.#gatherMs());
   }
 
   /** Chains what there is, signs every head that has news, and resolves. Bounded in time. */
@@ -86,7 +98,9 @@ export class ReceiptChainer {
       const checkpoints = this.#sign(() => true);
       if (checkpoints.length > 0) await this.#store.appendChain([], checkpoints);
     } catch (error) {
-      this.#logger.warn({ err: error }, "the receipts of the last moments are chained at the next start");
+      // Another process that signed the same head is no news: its signature is as good.
+      const level = this.#store.isShared === true ? "debug" : "warn";
+      this.#logger[level]({ err: error }, "the receipts of the last moments are chained at the next start");
     }
   }
 
@@ -96,6 +110,7 @@ export class ReceiptChainer {
       const events = await this.#store.unchainedEvents(BATCH);
       const receipts = await this.#receiptsOf(events);
       const heads = await this.#headsOf(events);
+      const before = new Map([...heads].map(([text, { head }]) => [text, head.sequence]));
       const entries = this.#link(events, receipts, heads);
       const checkpoints = this.#dueCheckpoints(heads);
       if (entries.length === 0 && checkpoints.length === 0) return 0;
@@ -104,12 +119,33 @@ export class ReceiptChainer {
       } catch (error) {
         // Two processes chain one store: the other one was first. Its head is the one to go on from.
         this.#chains.clear();
-        if (race >= RACES_MAX) throw error;
+        const isRace = await this.#hasMoved(events, before);
+        if (race >= RACES_MAX) {
+          if (!isRace) throw error;
+          this.#hasYielded = true;
+          return 0;
+        }
+        if (isRace) await delay(BREATH_MS * randomFraction());
         continue;
       }
       this.#appended(heads, checkpoints);
       return entries.length;
     }
+  }
+
+  /** True if another process has appended to one of the chains, or chained what this one was about to. */
+  async #hasMoved(events: readonly UnchainedEvent[], before: ReadonlyMap<string, number>): Promise<boolean> {
+    if (this.#store.isShared !== true) return false;
+    const scopes = new Map(events.map((event) => [chainText(event.service, event.tenant), event]));
+    for (const [text, { service, tenant }] of scopes) {
+      const head = await this.#store.chainHead(service, tenant);
+      if ((head?.sequence ?? 0) !== before.get(text)) return true;
+    }
+    return false;
+  }
+
+  #gatherMs(): number {
+    return GATHER_MS + (this.#store.isShared === true ? randomFraction() * SHARED_GATHER_MS : 0);
   }
 
   #schedule(delayMs: number): void {
@@ -131,17 +167,19 @@ export class ReceiptChainer {
   async #run(): Promise<void> {
     this.#isWorking = true;
     this.#wasWoken = false;
+    this.#hasYielded = false;
     let delayMs = BACKSTOP_MS;
     try {
       const count = await this.chain();
-      if (count === BATCH) delayMs = this.#wasWoken ? BUSY_BREATH_MS : BREATH_MS;
+      if (this.#hasYielded) delayMs = YIELD_MS * (1 + randomFraction());
+      else if (count === BATCH) delayMs = this.#wasWoken ? BUSY_BREATH_MS : BREATH_MS;
       else delayMs = Math.min(BACKSTOP_MS, this.#nextCheckpointMs());
     } catch (error) {
       this.#logger.warn({ err: error }, "receipts could not be chained; it is tried again");
     } finally {
       this.#isWorking = false;
       // Woken meanwhile: an event may have come after the batch was read.
-      this.#schedule(this.#wasWoken && delayMs > BUSY_BREATH_MS ? GATHER_MS : delayMs);
+      this.#schedule(this.#wasWoken && delayMs > BUSY_BREATH_MS ? this.#gatherMs() : delayMs);
     }
   }
 
@@ -155,7 +193,12 @@ export class ReceiptChainer {
   /** The chains that the events belong to, and those that still wait for a checkpoint; their heads are copies to go on from. */
   async #headsOf(events: readonly UnchainedEvent[]): Promise<Map<string, Chain>> {
     const heads = new Map<string, Chain>();
-    for (const [text, chain] of this.#chains) heads.set(text, { ...chain });
+    const isShared = this.#store.isShared === true;
+    for (const [text, chain] of this.#chains) {
+      // Of a shared store the head may have moved: it is read with its events, or when it is to be signed.
+      const head = isShared ? await this.#store.chainHead(chain.head.service, chain.head.tenant) : undefined;
+      heads.set(text, { ...chain, head: head ?? chain.head });
+    }
     for (const { service, tenant } of events) {
       const text = chainText(service, tenant);
       if (heads.has(text)) continue;

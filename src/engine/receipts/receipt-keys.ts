@@ -32,6 +32,10 @@ export interface ReceiptKeys {
   publicKeys(): Readonly<Record<string, string>>;
   /** How a principal stands in the chain: whoever knows the principal, and can ask this store, finds its entries. */
   principalHash(principal: string): string;
+}
+
+/** Keys in files, which one process has for itself. */
+export interface RotatableKeys extends ReceiptKeys {
   /** From now on a new key signs. The old public keys stay. */
   rotate(): SigningKey;
 }
@@ -45,11 +49,11 @@ export function principalHash(salt: Uint8Array, principal: string): string {
  * Reads the keys of a folder; nothing is written before it is needed. Throws a TypeError for a file that others may
  * read, or that is something else.
  */
-export function openReceiptKeys(folder: string): ReceiptKeys {
+export function openReceiptKeys(folder: string): RotatableKeys {
   return new FileKeys(folder);
 }
 
-class FileKeys implements ReceiptKeys {
+class FileKeys implements RotatableKeys {
   readonly #folder: string;
   #signing: SigningKey | undefined;
   #salt: Uint8Array | undefined;
@@ -102,7 +106,7 @@ class FileKeys implements ReceiptKeys {
 
   principalHash(principal: string): string {
     if (this.#salt === undefined) {
-      createPrivateFile(this.#saltPath, `${Buffer.from(randomKey(SALT_BYTES)).toString("base64url")}\n`);
+      createPrivateFile(this.#saltPath, newSaltText());
       this.#salt = readSalt(this.#saltPath);
     }
     return principalHash(this.#salt ?? new Uint8Array(), principal);
@@ -115,7 +119,8 @@ class FileKeys implements ReceiptKeys {
   }
 }
 
-function newKeyText(): string {
+/** A new Ed25519 key, PKCS8 in PEM. */
+export function newKeyText(): string {
   return generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
@@ -133,9 +138,18 @@ function readSigningKey(path: string): SigningKey | undefined {
 }
 
 function readSalt(path: string): Uint8Array | undefined {
-  const text = readPrivateFile(path)?.trim();
-  if (text === undefined) return undefined;
-  const salt = Buffer.from(text, "base64url");
+  const text = readPrivateFile(path);
+  return text === undefined ? undefined : saltOf(text, path);
+}
+
+/** A new salt, as its file has it. */
+export function newSaltText(): string {
+  return `${Buffer.from(randomKey(SALT_BYTES)).toString("base64url")}\n`;
+}
+
+/** The salt in the text of its file; throws a TypeError for something else. */
+export function saltOf(text: string, path: string): Uint8Array {
+  const salt = Buffer.from(text.trim(), "base64url");
   if (salt.length !== SALT_BYTES) throw new TypeError(`${path} holds no salt of ${SALT_BYTES} bytes`);
   return salt;
 }

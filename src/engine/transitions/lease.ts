@@ -103,11 +103,11 @@ const expired = { evidence: "LEASE_EXPIRED", mechanism: "LEASE" } as const;
 export function expireLease(record: OperationRecord, command: ExpireLeaseCommand, now: Instant): Transition {
   const { lease, held } = record;
   if (held?.session === command.session) {
-    return held.guarded && !command.survived ? confirmLate(record, now, expired) : unchanged(record);
+    return isOverFor(held, command) ? confirmLate(record, now, expired) : unchanged(record);
   }
   if (lease === null || lease.session !== command.session) return unchanged(record);
   if (!lease.begun) return accept({ ...record, lease: null }, { visible: false });
-  const isOver = lease.guarded && !command.survived;
+  const isOver = isOverFor(lease, command);
   if (record.state === "CANCELLING") {
     return isOver
       ? endedAsStopped(record, now, { ...expired, attemptOutcome: "LEASE_EXPIRED" })
@@ -123,4 +123,12 @@ export function expireLease(record: OperationRecord, command: ExpireLeaseCommand
     return accept(next, { visible: true, attempts });
   }
   return accept(ended(record, now, "FAILED", failure(error)), { visible: true, attempts });
+}
+
+/** True if the expiry is evidence that the work has stopped. */
+function isOverFor(
+  { guarded }: { guarded: boolean },
+  { survived, isGone = false }: ExpireLeaseCommand,
+): boolean {
+  return (guarded || isGone) && !survived;
 }

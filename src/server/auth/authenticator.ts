@@ -3,11 +3,12 @@
 import type { JWK } from "jose";
 import { type Clock, wallClockInstant } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import type { SharedFiles } from "../../base/shared-files.ts";
 import { anonymous } from "../server-call.ts";
 import type { AuthConfig, IamServiceAccountConfig, KeySource, NamedKeyConfig } from "./auth-config.ts";
 import { checkAuthConfig } from "./auth-config-check.ts";
 import { DEVELOPMENT_ISSUER, developmentTokens } from "./development-tokens.ts";
-import { IAM_ISSUER, type IamAccount, IamTokenAuthority } from "./iam-tokens.ts";
+import { IAM_ISSUER, type IamAccount, IamTokenAuthority, type SharedIdentity } from "./iam-tokens.ts";
 import type { Identity } from "./identity.ts";
 import { issuerTokens } from "./issuer-tokens.ts";
 import type { KeyLookup } from "./json-web-token.ts";
@@ -15,12 +16,16 @@ import { readKeySetFile, readPublicKeyFile } from "./key-files.ts";
 import { localKeys } from "./local-keys.ts";
 import { RemoteKeys } from "./remote-keys.ts";
 import { serviceAccountTokens } from "./service-account-tokens.ts";
+import { SharedIamKeys } from "./shared-iam-keys.ts";
+import { SharedRevocations } from "./shared-revocations.ts";
 import { TokenChecker } from "./token-checker.ts";
 import type { TokenVerifier } from "./verified-token.ts";
 
 export interface AuthenticatorOptions {
   /** The folder `identity` in the data folder, for keys of our own and revoked tokens; null keeps them in memory. */
   folder: string | null;
+  /** Instead of the folder, but for development tokens: what all nodes of a shared store have. */
+  shared?: SharedIdentity | undefined;
   logger: Logger;
   /**
    * Default the wall clock, read anew: the times in a token are the wall times of another machine, and a clock that is
@@ -31,7 +36,7 @@ export interface AuthenticatorOptions {
 
 /** Makes the authenticator; `config` null is a server without identity. Throws a TypeError that names what is wrong. */
 export function createAuthenticator(config: AuthConfig | null, options: AuthenticatorOptions): Identity {
-  const { folder, logger, clock = { now: wallClockInstant } } = options;
+  const { folder, logger, shared, clock = { now: wallClockInstant } } = options;
   if (config) checkAuthConfig(config);
   if (config?.development && folder === null) {
     throw new TypeError("auth.development: needs a data folder; expected one that belay token can use, too");
@@ -41,6 +46,7 @@ export function createAuthenticator(config: AuthConfig | null, options: Authenti
     openTo: config ? null : anonymous,
     accounts: new Map(config?.iam?.serviceAccounts.map(iamAccount)),
     folder,
+    shared,
     clock,
   });
   if (!config) {
@@ -75,7 +81,7 @@ export function createAuthenticator(config: AuthConfig | null, options: Authenti
 /** The verifiers by issuer. What has to be closed is added to `remotes`. */
 function verifiersOf(
   config: AuthConfig,
-  { folder, logger, clock }: Required<AuthenticatorOptions>,
+  { folder, logger, clock }: Required<Omit<AuthenticatorOptions, "shared">>,
   remotes: RemoteKeys[],
 ): [string, TokenVerifier][] {
   const verifiers: [string, TokenVerifier][] = [];
@@ -117,4 +123,12 @@ function iamAccount(account: IamServiceAccountConfig, index: number): [string, I
   const principal = { id, tenant, scopes: null, grants };
   const named = readNamedKeys(keys, `auth.iam.serviceAccounts[${index}]`);
   return [id, { principal, keys: localKeys(named), kids: keys.map(({ kid }) => kid) }];
+}
+
+/** The keys and revocations that all nodes share. Rejects when the store cannot be read. */
+export async function openSharedIdentity(files: SharedFiles, logger: Logger): Promise<SharedIdentity> {
+  const clock = { now: wallClockInstant };
+  const revoked = new SharedRevocations(files, clock, logger);
+  await revoked.look();
+  return { keys: new SharedIamKeys(files, clock), revoked };
 }

@@ -13,7 +13,30 @@ const SIGNING_SECONDS = 30 * 86_400;
 /** Then it verifies for as long as its last token may live, and an hour. */
 const VERIFYING_SECONDS: number = SIGNING_SECONDS + authLimits.tokenLifetimeSecondsMax + 3_600;
 
-export class IamKeys {
+/** The keys that sign, and that verify what they have signed. */
+export interface IamKeyRing {
+  /** The key to sign with now. It is durable before it is used. */
+  current(): SigningKey | Promise<SigningKey>;
+  /** Finds a key to verify with. */
+  readonly lookUp: KeyLookup;
+}
+
+/** True if a key may sign. */
+export function isSigning(key: SigningKey, clock: Clock): boolean {
+  return ageSeconds(key, clock) < SIGNING_SECONDS;
+}
+
+/** Those that still verify. */
+export function verifyingKeys(keys: readonly SigningKey[], clock: Clock): SigningKey[] {
+  return keys.filter((key) => ageSeconds(key, clock) < VERIFYING_SECONDS);
+}
+
+/** The file of some keys. */
+export function keysText(keys: readonly SigningKey[]): string {
+  return `${JSON.stringify({ keys: keys.map(signingKeyToJson) })}\n`;
+}
+
+export class IamKeys implements IamKeyRing {
   readonly #path: string | null;
   readonly #clock: Clock;
   /** The newest is the last. */
@@ -28,33 +51,30 @@ export class IamKeys {
     if (text !== undefined) this.#use(readKeys(text, String(path)));
   }
 
-  /** The key to sign with now. It is durable before it is used. */
   current(): SigningKey {
     const newest = this.#keys.at(-1);
-    if (newest && this.#ageSeconds(newest) < SIGNING_SECONDS) return newest;
+    if (newest && isSigning(newest, this.#clock)) return newest;
     const made = makeSigningKey("iam", this.#clock.now());
-    const keys = [...this.#keys.filter((key) => this.#ageSeconds(key) < VERIFYING_SECONDS), made];
-    if (this.#path !== null) {
-      replacePrivateFile(this.#path, `${JSON.stringify({ keys: keys.map(signingKeyToJson) })}\n`);
-    }
+    const keys = [...verifyingKeys(this.#keys, this.#clock), made];
+    if (this.#path !== null) replacePrivateFile(this.#path, keysText(keys));
     this.#use(keys);
     return made;
   }
 
-  /** Finds a key to verify with. */
   readonly lookUp: KeyLookup = (header: CompactJWSHeaderParameters) => this.#lookUp(header);
 
   #use(keys: readonly SigningKey[]): void {
     this.#keys = keys;
     this.#lookUp = localKeys(keys.map(({ publicKey }) => publicKey));
   }
-
-  #ageSeconds({ createdAt }: SigningKey): number {
-    return (this.#clock.now() - createdAt) / MICROS_PER_SECOND;
-  }
 }
 
-function readKeys(text: string, path: string): SigningKey[] {
+function ageSeconds({ createdAt }: SigningKey, clock: Clock): number {
+  return (clock.now() - createdAt) / MICROS_PER_SECOND;
+}
+
+/** The keys of such a file; throws a TypeError for something else. */
+export function readKeys(text: string, path: string): SigningKey[] {
   try {
     return (JSON.parse(text) as { keys: unknown[] }).keys.map(signingKeyFromJson);
   } catch {

@@ -9,7 +9,7 @@ import type { Principal } from "../../services/method.ts";
 import type { IamToken, IamTokens } from "../../services/yandex/iam-token-service.ts";
 import { authDefaults, type IamConfig, type OauthTokenConfig } from "./auth-config.ts";
 import { refusedToken } from "./authorization-header.ts";
-import { IamKeys } from "./iam-keys.ts";
+import { type IamKeyRing, IamKeys } from "./iam-keys.ts";
 import {
   type Claims,
   type KeyLookup,
@@ -17,7 +17,7 @@ import {
   type UnverifiedToken,
   verifySignature,
 } from "./json-web-token.ts";
-import { RevokedTokens } from "./revoked-tokens.ts";
+import { type Revocations, RevokedTokens } from "./revoked-tokens.ts";
 import { type SigningKey, signToken } from "./signing-key.ts";
 import { audiencesOf, checkTimes } from "./token-claims.ts";
 import { HashedTokens, tokenHash } from "./token-hash.ts";
@@ -44,7 +44,15 @@ export interface IamTokensOptions {
   accounts: ReadonlyMap<string, IamAccount>;
   /** Where keys and revocations are kept; null keeps them in memory. */
   folder: string | null;
+  /** Instead of the folder: what all nodes of a shared store have. */
+  shared?: SharedIdentity | undefined;
   clock: Clock;
+}
+
+/** The keys and revocations of all nodes. */
+export interface SharedIdentity {
+  readonly keys: IamKeyRing;
+  readonly revoked: Revocations;
 }
 
 export class IamTokenAuthority implements IamTokens, TokenVerifier {
@@ -53,21 +61,21 @@ export class IamTokenAuthority implements IamTokens, TokenVerifier {
   readonly #lifetimeSeconds: number;
   readonly #oauthTokens: HashedTokens<OauthTokenConfig>;
   readonly #audience: RegExp;
-  readonly #keys: IamKeys;
-  readonly #revoked: RevokedTokens;
+  readonly #keys: IamKeyRing;
+  readonly #revoked: Revocations;
   /** Who a token speaks for, by its `via` claim: the credential that it was made of. */
   readonly #principals = new Map<string, Principal>();
 
   /** Throws a TypeError for files in the folder that are something else. */
   constructor(options: IamTokensOptions) {
-    const { config, folder, clock, openTo } = options;
+    const { config, folder, clock, openTo, shared } = options;
     this.#options = options;
     this.#clock = clock;
     this.#lifetimeSeconds = config?.tokenLifetimeSeconds ?? authDefaults.tokenLifetimeSeconds;
     this.#oauthTokens = new HashedTokens(config?.oauthTokens ?? []);
     this.#audience = audiencePattern(config?.hosts ?? []);
-    this.#keys = new IamKeys(folder && join(folder, "iam-keys.json"), clock);
-    this.#revoked = new RevokedTokens(folder && join(folder, "revoked-tokens"), clock);
+    this.#keys = shared?.keys ?? new IamKeys(folder && join(folder, "iam-keys.json"), clock);
+    this.#revoked = shared?.revoked ?? new RevokedTokens(folder && join(folder, "revoked-tokens"), clock);
     for (const entry of config?.oauthTokens ?? []) {
       const { subject: id, tenant, scopes, grants } = entry;
       this.#principals.set(viaOauthToken(entry), { id, tenant, scopes, grants });
@@ -147,13 +155,13 @@ export class IamTokenAuthority implements IamTokens, TokenVerifier {
     const iat = Math.floor(now / MICROS_PER_SECOND);
     const exp = iat + this.#lifetimeSeconds;
     const claims = { iss: IAM_ISSUER, sub: subject, via, jti: makeId("iat", now), iat, exp };
-    return { token: await signToken(claims, this.#currentKey()), expiresAt: exp * MICROS_PER_SECOND };
+    return { token: await signToken(claims, await this.#currentKey()), expiresAt: exp * MICROS_PER_SECOND };
   }
 
   /** A new key must be durable before it signs. */
-  #currentKey(): SigningKey {
+  async #currentKey(): Promise<SigningKey> {
     try {
-      return this.#keys.current();
+      return await this.#keys.current();
     } catch (cause) {
       throw new RpcError("STORAGE_UNAVAILABLE", {}, { cause });
     }

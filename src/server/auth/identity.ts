@@ -1,6 +1,7 @@
 // Who calls: what the server asks, with and without configuration. The configured one (authenticator.ts) brings 3 MB and
 // 20 ms with it, so it is loaded by those who use it.
 import type { Logger } from "../../base/logger.ts";
+import type { SharedFiles } from "../../base/shared-files.ts";
 import type { Principal } from "../../services/method.ts";
 import type { Dialect } from "../../services/service-declaration.ts";
 import type { IamTokens } from "../../services/yandex/iam-token-service.ts";
@@ -27,6 +28,8 @@ export interface Identity {
 export interface IdentityOptions {
   /** The folder `identity` in the data folder, for keys of our own and revoked tokens; null keeps them in memory. */
   folder: string | null;
+  /** Where several nodes share a store: keys and revoked tokens are there, and the folder has only what is this machine's. */
+  files?: SharedFiles | undefined;
   logger: Logger;
 }
 
@@ -35,17 +38,24 @@ export interface IdentityOptions {
  * now, so that a wrong one fails at start.
  */
 export async function createIdentity(auth: AuthConfig, options: IdentityOptions): Promise<Identity> {
-  const { createAuthenticator } = await import("./authenticator.ts");
-  return createAuthenticator(auth, options);
+  return makeAuthenticator(auth, options);
+}
+
+async function makeAuthenticator(auth: AuthConfig | null, options: IdentityOptions): Promise<Identity> {
+  const { createAuthenticator, openSharedIdentity } = await import("./authenticator.ts");
+  const { files, logger } = options;
+  const shared = files && (await openSharedIdentity(files, logger));
+  return createAuthenticator(auth, { ...options, shared });
 }
 
 /** A server without identity: everybody is `anonymous`, and IamTokenService, which real clients call first, still answers. */
 export function openIdentity(options: IdentityOptions): Identity {
   let made: Promise<Identity> | undefined;
   const tokens = async (): Promise<IamTokens> => {
-    made ??= import("./authenticator.ts").then(({ createAuthenticator }) =>
-      createAuthenticator(null, options),
-    );
+    made ??= makeAuthenticator(null, options).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
     return (await made).iamTokens;
   };
   return {
@@ -58,7 +68,7 @@ export function openIdentity(options: IdentityOptions): Identity {
       revoke: async (token) => (await tokens()).revoke(token),
     },
     async close() {
-      await (await made)?.close();
+      await (await made?.catch(() => undefined))?.close();
     },
   };
 }

@@ -5,9 +5,20 @@ import { type Clock, type Instant, MICROS_PER_SECOND } from "../../base/clock.ts
 import { readPrivateFile, replacePrivateFile } from "../../base/private-files.ts";
 import { RpcError } from "../../base/rpc-error.ts";
 
-const ENTRIES_MAX = 100_000;
+export const ENTRIES_MAX = 100_000;
 
-export class RevokedTokens {
+/** Tokens that are refused before their end. */
+export interface Revocations {
+  has(id: string): boolean;
+  /**
+   * Adds a token; it is refused from now on, and resolves when that is durable. Adding it again changes nothing.
+   * Throws OVERLOADED for too many, STORAGE_UNAVAILABLE when it cannot be written.
+   */
+  add(id: string, expiresAt: Instant): Promise<void>;
+  close(): Promise<void>;
+}
+
+export class RevokedTokens implements Revocations {
   readonly #path: string | null;
   readonly #clock: Clock;
   readonly #entriesMax: number;
@@ -29,10 +40,6 @@ export class RevokedTokens {
     return this.#ends.has(id);
   }
 
-  /**
-   * Adds a token; it is refused from now on, and resolves when that is durable. Adding it again changes nothing.
-   * Throws OVERLOADED for too many, STORAGE_UNAVAILABLE when the file cannot be written.
-   */
   async add(id: string, expiresAt: Instant): Promise<void> {
     const isNew = !this.#ends.has(id);
     if (isNew) this.#makeRoom();
@@ -57,12 +64,7 @@ export class RevokedTokens {
     const now = this.#clock.now();
     const text = readPrivateFile(path);
     if (text === undefined) return;
-    for (const line of text.split("\n")) {
-      // Half a line at the end was never acknowledged.
-      const [, id, seconds] = /^([a-z0-9]+) (\d+)$/.exec(line) ?? [];
-      const expiresAt = Number(seconds) * MICROS_PER_SECOND;
-      if (id !== undefined && expiresAt > now) this.#ends.set(id, expiresAt);
-    }
+    for (const [id, expiresAt] of readLines(text)) if (expiresAt > now) this.#ends.set(id, expiresAt);
     this.#rewrite(path);
   }
 
@@ -105,6 +107,14 @@ export class RevokedTokens {
   }
 }
 
-function lineOf(id: string, expiresAt: Instant): string {
+/** The tokens in a file, with their ends. Half a line at the end was never acknowledged. */
+export function readLines(text: string): [id: string, expiresAt: Instant][] {
+  return text.split("\n").flatMap((line) => {
+    const [, id, seconds] = /^([a-z0-9]+) (\d+)$/.exec(line) ?? [];
+    return id === undefined ? [] : [[id, Number(seconds) * MICROS_PER_SECOND]];
+  });
+}
+
+export function lineOf(id: string, expiresAt: Instant): string {
   return `${id} ${Math.ceil(expiresAt / MICROS_PER_SECOND)}\n`;
 }

@@ -6,6 +6,7 @@ import { RpcError } from "../../base/rpc-error.ts";
 import type { Engine, StartRequest } from "../../engine/engine.ts";
 import type { StoredOperation } from "../../engine/operation.ts";
 import { operationBinary, operationJson } from "../google/projection.ts";
+import { learnType } from "../learn-type.ts";
 import type { ServiceDefinition, ServiceMethod } from "../method.ts";
 import type { ServiceDeclaration } from "../service-declaration.ts";
 import { checkStart } from "../start-check.ts";
@@ -55,6 +56,7 @@ function startMethod(
     kind: "start",
     async invoke(message, context) {
       const request = reflect(start.desc.input, message);
+      await learnType(engine, start.type);
       const call = readCall(request, context, {
         served: () => checkServed(engine, start),
         input: (json) => checkStart(engine, start.type, json, "request"),

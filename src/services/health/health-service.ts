@@ -1,6 +1,8 @@
-// grpc.health.v1.Health: whether the server, and each of its services, takes calls. Open to everybody.
+// grpc.health.v1.Health: whether the server, and each of its services, takes calls. Open to everybody, cheap, and never
+// refused by a limit: what asks takes the server out of its balancer.
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { RpcError } from "../../base/rpc-error.ts";
+import { startInterval, type Timer } from "../../base/timers.ts";
 import {
   Health,
   type HealthCheckRequest,
@@ -19,25 +21,48 @@ import type {
   StreamMethod,
 } from "../stream-method.ts";
 
-/** The server's health. All services of a server share its fate: they stop together. */
-export class HealthService {
-  #isServing = true;
-  readonly #services: ReadonlySet<string>;
-  readonly #watches = new Set<ResponseStream<HealthCheckResponse>>();
+/** Why a server takes no calls: it stops, or its store does not answer. */
+export type HealthProblem = "draining" | "store";
 
-  /** `services` are the full names that may be asked for, beside "" for the whole server. */
-  constructor(services: readonly string[]) {
+/** While somebody watches, the store is asked this often. */
+const WATCH_PERIOD_MS = 1000;
+
+/** The server's health. All services of a server share its fate: they have one store, and they stop together. */
+export class HealthService {
+  readonly #problems = new Set<HealthProblem>();
+  readonly #services: ReadonlySet<string>;
+  readonly #freshen: () => Promise<void> | undefined;
+  readonly #watches = new Set<ResponseStream<HealthCheckResponse>>();
+  #watchTimer: Timer | null = null;
+
+  /**
+   * `services` are the full names that may be asked for, beside "" for the whole server. `freshen` makes sure that what was
+   * told by `setProblem` is not old; undefined where it is not. It never rejects.
+   */
+  constructor(services: readonly string[], freshen: () => Promise<void> | undefined = () => undefined) {
     this.#services = new Set(["", ...services]);
+    this.#freshen = freshen;
   }
 
   get isServing(): boolean {
-    return this.#isServing;
+    return this.#problems.size === 0;
+  }
+
+  get problems(): readonly HealthProblem[] {
+    return [...this.#problems];
+  }
+
+  /** Makes sure that `isServing` is not older than a second; undefined where it is not. */
+  freshen(): Promise<void> | undefined {
+    return this.#freshen();
   }
 
   /** Tells every watch. */
-  setServing(isServing: boolean): void {
-    if (isServing === this.#isServing) return;
-    this.#isServing = isServing;
+  setProblem(problem: HealthProblem, isThere: boolean): void {
+    const wasServing = this.isServing;
+    if (isThere) this.#problems.add(problem);
+    else this.#problems.delete(problem);
+    if (this.isServing === wasServing) return;
     for (const watch of this.#watches) watch.send(this.#response());
   }
 
@@ -45,6 +70,7 @@ export class HealthService {
   endWatches(): void {
     for (const watch of this.#watches) watch.end(new RpcError("SHUTTING_DOWN"));
     this.#watches.clear();
+    this.#watchSettled();
   }
 
   definition(): StreamingServiceDefinition {
@@ -56,17 +82,33 @@ export class HealthService {
   }
 
   #response(): HealthCheckResponse {
-    const status = this.#isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    const status = this.isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
     return create(HealthCheckResponseSchema, { status });
+  }
+
+  #freshResponse(): HealthCheckResponse | Promise<HealthCheckResponse> {
+    const pending = this.#freshen();
+    return pending === undefined ? this.#response() : pending.then(() => this.#response());
+  }
+
+  /** Who watches asks nothing more: the store is asked for them, as long as there are some. */
+  #watchSettled(): void {
+    if (this.#watches.size > 0) {
+      this.#watchTimer ??= startInterval(WATCH_PERIOD_MS, () => void this.#freshen(), { unref: true });
+      return;
+    }
+    this.#watchTimer?.cancel();
+    this.#watchTimer = null;
   }
 
   #check(): ServiceMethod<HealthCheckRequest, HealthCheckResponse> {
     return {
       desc: Health.method.check,
       isPublic: true,
+      isProbe: true,
       invoke: ({ service }) => {
         if (!this.#services.has(service)) throw new RpcError("HEALTH_SERVICE_UNKNOWN", { service });
-        return this.#response();
+        return this.#freshResponse();
       },
       encodeBinary: (reply) => toBinary(HealthCheckResponseSchema, reply),
       encodeJson: (reply) => toJsonString(HealthCheckResponseSchema, reply),
@@ -77,7 +119,9 @@ export class HealthService {
     return {
       desc: Health.method.list,
       isPublic: true,
-      invoke: () => {
+      isProbe: true,
+      invoke: async () => {
+        await this.#freshen();
         const statuses = Object.fromEntries([...this.#services].map((name) => [name, this.#response()]));
         return create(HealthListResponseSchema, { statuses });
       },
@@ -90,11 +134,13 @@ export class HealthService {
     return {
       desc: Health.method.watch,
       isPublic: true,
+      isProbe: true,
       open: (responses): RequestStream<HealthCheckRequest> => ({
         received: ({ service }) => {
           if (this.#services.has(service)) {
             this.#watches.add(responses);
             responses.send(this.#response());
+            this.#watchSettled();
           } else {
             // The stream stays open: the service may become known. Ours never change, so nothing more comes.
             responses.send(create(HealthCheckResponseSchema, { status: ServingStatus.SERVICE_UNKNOWN }));
@@ -105,6 +151,7 @@ export class HealthService {
         },
         gone: () => {
           this.#watches.delete(responses);
+          this.#watchSettled();
         },
       }),
     } as StreamMethod;

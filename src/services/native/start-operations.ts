@@ -18,6 +18,7 @@ import {
 import type { JsonObject } from "../../protocol/worker-connection.ts";
 import { operationKeyOf } from "../access.ts";
 import { operationBinary, operationJson } from "../google/projection.ts";
+import { learnType } from "../learn-type.ts";
 import type { CallContext, ServiceDefinition, ServiceMethod } from "../method.ts";
 import { checkStart } from "../start-check.ts";
 import { isSystemType } from "./cancel-operations/system-type.ts";
@@ -43,6 +44,7 @@ export function createStarterService(engine: Engine, rules: StartRules): Service
   const start: ServiceMethod<StartOperationRequest, StoredOperation> = {
     desc: OperationStarter.method.startOperation,
     async invoke(request, context) {
+      await learnType(engine, request.type);
       const { operation } = await engine.start(readStart(request, context, { engine, rules }));
       return operation;
     },
@@ -69,6 +71,7 @@ function startOperation(engine: Engine, rules: StartRules): ServiceMethod {
     Operations.method.startOperation,
     declaration,
     async (request, context) => {
+      await learnType(engine, request.type);
       const start = readStart(request, context, { engine, rules });
       return startedOperation(engine, await engine.start(start), start, rules);
     },
@@ -97,6 +100,7 @@ function batchStart(engine: Engine, rules: StartRules): ServiceMethod {
       if (count === 0 || count > BATCH_MAX) {
         throw invalidField("requests", `holds ${count} requests; 1 to ${BATCH_MAX} are taken`);
       }
+      await Promise.all(requests.map(({ type }) => learnType(engine, type)));
       const reads = requests.map((request) => caught(() => readStart(request, context, { engine, rules })));
       const starts = reads.filter((read): read is StartRequest => !(read instanceof RpcError));
       const started = starts.length === 0 ? [] : await engine.batchStart(starts);

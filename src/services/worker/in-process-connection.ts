@@ -29,6 +29,7 @@ import type {
   WorkerSession,
 } from "../../protocol/worker-connection.ts";
 import { attemptText } from "../../protocol/worker-connection.ts";
+import { learnType } from "../learn-type.ts";
 import { type FindStartRules, readChildStart } from "./child-starts.ts";
 import {
   type EncodeResponse,
@@ -40,6 +41,9 @@ import { reportDigest } from "./report-digest.ts";
 
 /**
  * Connects a worker to an engine of the same process. The session has no timed lease: it lives and dies with the process.
+ * Only on a store that other processes share it has one, which this process renews: what cannot be renewed is stopped in
+ * time, and the worker comes with a new session when the store is back. There it is not guarded: nothing ends this process
+ * when it is stopped for longer than the lease, and goes on.
  * `codec` knows the payloads of the server's services; without one they are plain JSON. `rulesOf` knows what may be
  * started in which service; without it no child can be started.
  */
@@ -69,12 +73,13 @@ export function createInProcessConnection(
         id: session.id,
         report: (report) => sendReport(session, report, transport),
         async startChild(start) {
+          await learnType(engine, start.type);
           return childState(await engine.startChild(session, readChildStart(start, engine, rulesOf)), codec);
         },
         async waitChild({ leaseToken: token, ...key }, child, timeoutMs) {
           return childState(await engine.waitChild(session, { key, token }, child, timeoutMs), codec);
         },
-        leaseEndMs: () => Number.POSITIVE_INFINITY,
+        leaseEndMs: () => session.leaseEndMs,
         slotFreed: () => session.slotFreed(),
         drain: () => session.drain(),
         close: () => engine.closeSession(session.id),
@@ -131,6 +136,10 @@ class InProcessTransport implements WorkerTransport {
   revoked(key: OperationKey, token: number, record: OperationRecord): void {
     const reason = record.state === "PENDING" || record.state === "FAILED" ? "timeout" : "lease-lost";
     this.#listener.revoked({ ...attemptKey(key, token), reason, killMs: record.policy.cancel.killMs });
+  }
+
+  renewed(): void {
+    this.#listener.leaseRenewed?.();
   }
 
   drain(): void {

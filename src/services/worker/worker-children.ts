@@ -14,6 +14,7 @@ import {
 import { StatusSchema } from "../../protocol/gen/google/rpc/status_pb.ts";
 import type { ChildStart, JsonObject } from "../../protocol/worker-connection.ts";
 import { fromDuration, fromWireAttempt, toAny } from "../../protocol/worker-messages.ts";
+import { learnType } from "../learn-type.ts";
 import { type FindStartRules, readChildStart } from "./child-starts.ts";
 import type { WorkerOutbox } from "./worker-outbox.ts";
 import { toWireStatus } from "./worker-report.ts";
@@ -52,6 +53,7 @@ export class WorkerChildren {
 
   start(request: StartChild, session: Session): void {
     void this.#answer(request.requestNumber, async () => {
+      await learnType(this.#engine, request.type);
       const start = readChildStart(childStartOf(request), this.#engine, this.#rulesOf);
       return await this.#engine.startChild(session, start);
     });

@@ -2,38 +2,17 @@
 // the engine's (src/engine/receipts); here it is text.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert } from "../../base/assert.ts";
-import type { Instant } from "../../base/clock.ts";
-import type { ReceiptEvent } from "../../engine/operation.ts";
 import type { ChainCheckpoint, ChainEntry, Store, UnchainedEvent } from "../../engine/store.ts";
+import {
+  type ChainCheckpointRow,
+  type ChainEntryRow,
+  rowToChainCheckpoint,
+  rowToChainEntry,
+  rowToUnchained,
+  type UnchainedRow,
+} from "../receipt-rows.ts";
 import { allRows, getRow, inTransaction, prepareRows } from "./database.ts";
 import { chain } from "./log-statements.ts";
-
-type EntryRow = [
-  service: string,
-  tenant: string,
-  sequence: number,
-  name: string,
-  content: string,
-  hash: string,
-];
-type CheckpointRow = [string, string, number, string, Instant, string, string];
-type UnchainedRow = [number, string, string, string, string, ...ReceiptEventRow];
-
-/** A receipt's event as columns: time, kind, detail, by, on_behalf_of, request_id. */
-export type ReceiptEventRow = [Instant, string, string, string, string | null, string | null];
-
-/** The event of its columns. */
-export function rowToReceiptEvent(row: ReceiptEventRow): ReceiptEvent {
-  const [time, kind, detail, by, onBehalfOf, requestId] = row;
-  return {
-    time,
-    kind: kind as ReceiptEvent["kind"],
-    detail,
-    by,
-    ...(onBehalfOf === null ? {} : { onBehalfOf }),
-    ...(requestId === null ? {} : { requestId }),
-  };
-}
 
 /** The writer's side. */
 export class ChainLog {
@@ -55,21 +34,12 @@ export class ChainLog {
 
   /** The oldest events that no chain has yet. */
   unchained(limit: number): UnchainedEvent[] {
-    return allRows<UnchainedRow>(this.#unchained, limit).map(
-      ([position, service, tenant, name, type, ...event]) => ({
-        position,
-        service,
-        tenant,
-        name,
-        type,
-        event: rowToReceiptEvent(event),
-      }),
-    );
+    return allRows<UnchainedRow>(this.#unchained, limit).map(rowToUnchained);
   }
 
   head(service: string, tenant: string): ChainEntry | undefined {
-    const row = getRow<EntryRow>(this.#head, service, tenant);
-    return row && rowToEntry(row);
+    const row = getRow<ChainEntryRow>(this.#head, service, tenant);
+    return row && rowToChainEntry(row);
   }
 
   /** All or nothing; throws where a sequence is taken or leaves a gap, and where an event is chained already. */
@@ -102,18 +72,9 @@ export class ChainReader {
     entries: ChainEntry[];
     checkpoints: ChainCheckpoint[];
   } {
-    const entries = allRows<EntryRow>(this.#entries, service, tenant, after, limit).map(rowToEntry);
+    const entries = allRows<ChainEntryRow>(this.#entries, service, tenant, after, limit).map(rowToChainEntry);
     const last = entries.at(-1)?.sequence ?? after;
-    const checkpoints = allRows<CheckpointRow>(this.#checkpoints, service, tenant, after, last);
-    return { entries, checkpoints: checkpoints.map(rowToCheckpoint) };
+    const checkpoints = allRows<ChainCheckpointRow>(this.#checkpoints, service, tenant, after, last);
+    return { entries, checkpoints: checkpoints.map(rowToChainCheckpoint) };
   }
-}
-
-function rowToEntry([service, tenant, sequence, name, content, hash]: EntryRow): ChainEntry {
-  return { service, tenant, sequence, name, content, hash };
-}
-
-function rowToCheckpoint(row: CheckpointRow): ChainCheckpoint {
-  const [service, tenant, sequence, hash, time, keyId, signature] = row;
-  return { service, tenant, sequence, hash, time, keyId, signature };
 }

@@ -2,7 +2,7 @@
 import type { CommandOutcome, Grant } from "../../engine/commands.ts";
 import type { OperationRecord, Payload, StoredOperation } from "../../engine/operation.ts";
 import type { CommitFailure, CommitResult } from "../../engine/store.ts";
-import { type OperationRow, recordToRow, rowToRecord } from "./rows.ts";
+import { type OperationRow, recordToRow, rowToRecord } from "../operation-rows.ts";
 
 type WithIndex<T> = T extends { record: infer R }
   ? Omit<T, "record"> & { record: number | Extract<R, null> }

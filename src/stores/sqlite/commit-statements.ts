@@ -1,7 +1,7 @@
 // The SQL of `commit`: what loads its read set, and what writes its decision, named by its verb.
 // No statement holds a byte of a user's: everything is bound.
-import { columnNames, DERIVED_COLUMNS, OPERATION_COLUMNS } from "./rows.ts";
-import { SESSION_COLUMNS } from "./session-rows.ts";
+import { columnNames, DERIVED_COLUMNS, OPERATION_COLUMNS } from "../operation-rows.ts";
+import { SESSION_COLUMNS } from "../session-rows.ts";
 import { storedJoins, storedOperation } from "./statements.ts";
 
 const THIS_OPERATION = "service = ? AND tenant = ? AND name = ?";
@@ -21,9 +21,9 @@ export const tickDue: string = `${storedOperation} INDEXED BY operations_timer $
 export const closeSession: string = `${storedOperation} INDEXED BY operations_lease ${storedJoins} WHERE o.lease_session = ?1
   UNION ALL ${storedOperation} INDEXED BY operations_held ${storedJoins} WHERE o.held_session = ?1`;
 
-/** Remote sessions whose lease has passed. */
+/** Sessions whose lease has passed; those without a timed one end with their process. */
 export const expiredSessions: string = `SELECT ${SESSION_COLUMNS} FROM sessions
-  WHERE kind = 'remote' AND heartbeat_time + lease_ms * 1000 <= ? ORDER BY heartbeat_time + lease_ms * 1000, session LIMIT ?`;
+  WHERE lease_ms > 0 AND heartbeat_time + lease_ms * 1000 <= ? ORDER BY heartbeat_time + lease_ms * 1000, session LIMIT ?`;
 
 /** Children that are to be told of their parents' end. */
 export const sweepChildren: string = `${storedOperation}
@@ -136,13 +136,13 @@ export const commitWrites = {
   insertRequestKey:
     "INSERT INTO request_keys (service, tenant, method, request_id, digest, name) VALUES (?, ?, ?, ?, ?, ?)",
 
-  putSession: `INSERT INTO sessions (${SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  putSession: `INSERT INTO sessions (${SESSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET kind = excluded.kind, worker = excluded.worker, types = excluded.types,
       slots = excluded.slots, guarded = excluded.guarded, boot_id = excluded.boot_id, lease_ms = excluded.lease_ms,
       open_time = excluded.open_time, heartbeat_time = excluded.heartbeat_time, build = excluded.build,
-      principal = excluded.principal`,
+      principal = excluded.principal, node = excluded.node`,
 
-  beatSession: "UPDATE sessions SET heartbeat_time = ? WHERE session = ?",
+  beatSession: "UPDATE sessions SET heartbeat_time = ?, node = coalesce(?, node) WHERE session = ?",
   deleteSession: "DELETE FROM sessions WHERE session = ?",
 
   insertFeedEvent:

@@ -2,7 +2,7 @@
 // SQLite answers most of these mistakes with "unable to open database file".
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { StoreOpenError } from "./store-open-error.ts";
+import { StoreOpenError } from "../store-open-error.ts";
 
 /** The database's path in a data folder. */
 export function databasePath(folder: string): string {

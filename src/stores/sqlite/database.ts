@@ -1,8 +1,8 @@
 // Connections to the database, with every setting that durability and safety rest on set and read back.
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { SqlValue } from "./rows.ts";
+import type { SqlValue } from "../operation-rows.ts";
+import { StoreOpenError } from "../store-open-error.ts";
 import { NOTADB, sqlitePrimaryCode } from "./sqlite-failure.ts";
-import { StoreOpenError } from "./store-open-error.ts";
 
 /** synchronous = FULL: the log is synced before a commit returns. NORMAL lost acknowledged writes at 196 of 224 simulated power cuts. */
 const SYNCHRONOUS_FULL = 2;

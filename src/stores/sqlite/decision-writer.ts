@@ -12,9 +12,6 @@ import {
   type ParentLink,
   urgencyOf,
 } from "../../engine/operation.ts";
-import { commitWrites } from "./commit-statements.ts";
-import type { LoadedReadSet } from "./read-set.ts";
-import { ReceiptWriter } from "./receipt-writer.ts";
 import {
   amendValues,
   derivedColumns,
@@ -25,8 +22,11 @@ import {
   statusToJson,
   stepValues,
   updateValues,
-} from "./rows.ts";
-import { sessionToRow } from "./session-rows.ts";
+} from "../operation-rows.ts";
+import { sessionToRow } from "../session-rows.ts";
+import { commitWrites } from "./commit-statements.ts";
+import type { LoadedReadSet } from "./read-set.ts";
+import { ReceiptWriter } from "./receipt-writer.ts";
 
 type Prepared = Record<keyof typeof commitWrites, StatementSync>;
 
@@ -178,8 +178,8 @@ export class DecisionWriter {
 
   #writeSessions(decision: Decision): void {
     for (const session of decision.sessionsOpened) this.#run.putSession.run(...sessionToRow(session));
-    for (const { session, heartbeatTime } of decision.sessionsBeaten) {
-      this.#run.beatSession.run(heartbeatTime, session);
+    for (const { session, heartbeatTime, node = null } of decision.sessionsBeaten) {
+      this.#run.beatSession.run(heartbeatTime, node, session);
     }
     for (const session of decision.sessionsClosed) this.#run.deleteSession.run(session);
   }

@@ -1,30 +1,20 @@
 // The feed, read in commit order. Positions are given inside the one transaction that runs at a time, so what a reader
 // sees up to the newest position has no gap that a later commit could fill (S17).
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Instant } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
+import { type EventRow, FeedPageRows, isOfParent, SCAN_MAX } from "../feed-page.ts";
 import { parseListFilter } from "../list-filter.ts";
+import type { FilterSql } from "../list-filter-sql.ts";
+import type { ListedRow } from "../operation-rows.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
-import { compileListFilter, type FilterSql } from "./list-filter-sql.ts";
+import { compileListFilter } from "./list-filter-sql.ts";
 import { readFeed } from "./log-statements.ts";
-import { type ListedRow, rowBytes } from "./rows.ts";
 import { StatementCache } from "./statement-cache.ts";
 import { listedOperation, storedJoins } from "./statements.ts";
-import type { FeedEventRow, FeedMessage, FeedMessageQuery } from "./thread-messages.ts";
-
-/** Positions looked at in one read. */
-const SCAN_MAX = 10_000;
-
-/** Operations looked up in one read: some 10 ms. */
-const LOOKUPS_MAX = 2000;
-
-/** A page is cut short once its operations are larger than this. */
-const PAGE_BYTES_MAX = 2 * 1024 * 1024;
+import type { FeedMessage, FeedMessageQuery } from "./thread-messages.ts";
 
 /** Lists of names that are kept; a watch whose list was dropped sends it again. */
 const NAME_LISTS_MAX = 64;
-
-type EventRow = [position: number, name: string, revision: number, state: string, time: Instant];
 
 /** Prepared once per connection. */
 export class FeedReader {
@@ -93,51 +83,5 @@ export class FeedReader {
     const set = new Set(names);
     this.#nameLists.set(id, set);
     return set;
-  }
-}
-
-function isOfParent(name: string, parent: string): boolean {
-  const prefix = parent === "" ? "operations/" : `${parent}/operations/`;
-  return name.startsWith(prefix) && !name.slice(prefix.length).includes("/");
-}
-
-/** The events of one page; each operation is looked up, and sent, once. */
-class FeedPageRows {
-  readonly #limit: number;
-  readonly #lookUp: (name: string) => ListedRow | null | undefined;
-  readonly #rows: ListedRow[] = [];
-  readonly #events: FeedEventRow[] = [];
-  /** The index of a name's row, -1 for an operation that is gone, undefined for one that does not match. */
-  readonly #known = new Map<string, number | undefined>();
-  #bytes = 0;
-  last = 0;
-
-  constructor(limit: number, lookUp: (name: string) => ListedRow | null | undefined) {
-    this.#limit = limit;
-    this.#lookUp = lookUp;
-  }
-
-  /** False if the event does not fit any more: the next page begins with it. */
-  add([position, name, revision, state, time]: EventRow): boolean {
-    if (this.#events.length >= this.#limit || this.#bytes > PAGE_BYTES_MAX) return false;
-    if (!this.#known.has(name)) {
-      if (this.#known.size >= LOOKUPS_MAX) return false;
-      this.#known.set(name, this.#rowOf(name));
-    }
-    const row = this.#known.get(name);
-    if (row !== undefined) this.#events.push([position, name, revision, state, time, row]);
-    this.last = position;
-    return true;
-  }
-
-  message(position: number, isAtEnd: boolean): FeedMessage {
-    return { rows: this.#rows, events: this.#events, position, isAtEnd };
-  }
-
-  #rowOf(name: string): number | undefined {
-    const row = this.#lookUp(name);
-    if (!row) return row === null ? -1 : undefined;
-    this.#bytes += rowBytes(row);
-    return this.#rows.push(row) - 1;
   }
 }

@@ -2,8 +2,8 @@
 // the process dies, however it dies, so there is never a stale one to clean up.
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { StoreOpenError } from "../store-open-error.ts";
 import { sqliteFailure } from "./sqlite-failure.ts";
-import { StoreOpenError } from "./store-open-error.ts";
 
 /** A held lock; closing it twice does nothing. */
 export interface FolderLock {

@@ -3,26 +3,19 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Clock, Instant } from "../../base/clock.ts";
 import type { ListQuery } from "../../engine/store.ts";
 import { parseListFilter } from "../list-filter.ts";
+import type { FilterSql } from "../list-filter-sql.ts";
+import { HIGHEST, ListPageRows, LOWEST, SCAN_ROWS_MAX } from "../list-page.ts";
+import type { ListedRow, SqlValue } from "../operation-rows.ts";
 import { isOldestFirst, openPageToken, type PagePosition, sealPageToken } from "../page-token.ts";
 import { getRow } from "./database.ts";
-import { compileListFilter, type FilterSql } from "./list-filter-sql.ts";
-import { type ListShape, listArms, listOperations, listWindowEnd } from "./list-statements.ts";
-import { type ListedRow, rowBytes, type SqlValue } from "./rows.ts";
+import { compileListFilter } from "./list-filter-sql.ts";
+import { indexOf, type ListShape, listArms, listOperations, listWindowEnd } from "./list-statements.ts";
 import { StatementCache } from "./statement-cache.ts";
 import type { PageMessage } from "./thread-messages.ts";
 import { TokenKeys } from "./token-keys.ts";
 
-/** Rows looked at for one page; a filter that matches nothing then answers a short page with a token (AIP-158). */
-const SCAN_ROWS_MAX = 10_000;
-
 /** Rows looked at in one statement. */
 const WINDOW_ROWS = 1000;
-
-/** A page is cut short before it grows beyond this; a larger operation is a page by itself. */
-const PAGE_BYTES_MAX = 2 * 1024 * 1024;
-
-const HIGHEST: PagePosition = { createTime: Number.MAX_SAFE_INTEGER, id: "" };
-const LOWEST: PagePosition = { createTime: -1, id: "" };
 
 /** A query, made ready. */
 interface Scan {
@@ -55,14 +48,14 @@ export class ListPager {
       query.pageToken === ""
         ? start
         : openPageToken(query.pageToken, (id) => this.#keys.bytesOf(id), query, now);
-    const scan = { query, filter, end, shape: { index: filter.index, showDeleted, oldestFirst } };
+    const scan = { query, filter, end, shape: { index: indexOf(filter), showDeleted, oldestFirst } };
     const page = this.#collect(scan, from);
     const nextPageToken = page.next === null ? "" : sealPageToken(this.#keys.newest(), query, page.next, now);
     return { rows: page.rows, nextPageToken };
   }
 
   #collect(scan: Scan, from: PagePosition): { rows: ListedRow[]; next: PagePosition | null } {
-    const page = new Page(scan.query.pageSize);
+    const page = new ListPageRows(scan.query.pageSize);
     let at = from;
     // Without a filter every row matches, and the page's own size is the bound.
     const windows = scan.filter.condition === "TRUE" ? 1 : SCAN_ROWS_MAX / WINDOW_ROWS;
@@ -103,34 +96,4 @@ export class ListPager {
 
 function repeated(values: readonly SqlValue[], times: number): SqlValue[] {
   return Array.from({ length: times }, () => values).flat();
-}
-
-class Page {
-  readonly rows: ListedRow[] = [];
-  readonly #size: number;
-  #bytes = 0;
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  get room(): number {
-    return this.#size - this.rows.length;
-  }
-
-  /** The position of the last row taken. */
-  get last(): PagePosition | null {
-    const row = this.rows.at(-1);
-    return row ? { createTime: row[8], id: row[3] } : null;
-  }
-
-  /** False if the row does not fit any more: it begins the next page. */
-  add(row: ListedRow): boolean {
-    const bytes = rowBytes(row);
-    if (this.room === 0) return false;
-    if (this.rows.length > 0 && this.#bytes + bytes > PAGE_BYTES_MAX) return false;
-    this.rows.push(row);
-    this.#bytes += bytes;
-    return true;
-  }
 }

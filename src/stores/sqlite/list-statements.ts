@@ -1,5 +1,6 @@
 // The SQL of lists: keyset pages along an index, never sorted.
-import { OPERATION_COLUMNS } from "./rows.ts";
+import type { FilterSql } from "../list-filter-sql.ts";
+import { OPERATION_COLUMNS } from "../operation-rows.ts";
 import { listedOperation, storedJoins } from "./statements.ts";
 
 /** Each holds what can be listed: all, or what is not done; without what clients deleted. */
@@ -11,6 +12,11 @@ export interface ListShape {
   /** Deleted operations, which have an index of their own, too. */
   showDeleted: boolean;
   oldestFirst: boolean;
+}
+
+/** The smallest index that holds every operation that can match. */
+export function indexOf({ onlyLive }: FilterSql): ListIndex {
+  return onlyLive ? "operations_live" : "operations_list";
 }
 
 const conditions = {

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
+import { StoreOpenError } from "../store-open-error.ts";
 import { allRows, getRow, inTransaction, prepareRows } from "./database.ts";
-import { StoreOpenError } from "./store-open-error.ts";
 
 const folder = new URL("../../../migrations/sqlite/", import.meta.url);
 

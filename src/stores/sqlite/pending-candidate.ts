@@ -1,6 +1,6 @@
 // A pending operation that an acquire may grant, and what it is looked for in.
 import type { Instant } from "../../base/clock.ts";
-import type { SlotGroup, SlotRoom } from "./slot-room.ts";
+import type { SlotGroup, SlotRoom } from "../slot-room.ts";
 
 export interface Candidate {
   rowid: number;

@@ -8,16 +8,13 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
 import type { AcquireCommand } from "../../engine/commands.ts";
+import type { GrantRow } from "../detail-rows.ts";
+import type { SlotRoom } from "../slot-room.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
 import { byOrder, type Candidate, type SearchScope } from "./pending-candidate.ts";
-import type { PayloadRow, StoredRow } from "./rows.ts";
 import { SlotGroups } from "./slot-groups.ts";
-import type { SlotRoom } from "./slot-room.ts";
 import { type StartGroup, StartWalk, startConditions } from "./start-walk.ts";
 import { grantedOperation, grantJoins } from "./statements.ts";
-
-/** An operation with its request and its checkpoint: what a grant carries. */
-export type GrantRow = [...StoredRow, ...PayloadRow, ...PayloadRow];
 
 /** Rows that are looked through before groups are; then both budgets grow. */
 const ROWS_FIRST = 200;

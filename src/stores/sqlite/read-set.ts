@@ -13,13 +13,13 @@ import {
   slotText,
 } from "../../engine/decision.ts";
 import type { OperationKey, OperationRecord, Payload, StoredOperation } from "../../engine/operation.ts";
+import { grantedPayloads, rowToStoredOperation, type SqlValue, type StoredRow } from "../operation-rows.ts";
+import { rowToSession, type SessionRow } from "../session-rows.ts";
+import { type SlotGroup, SlotRoom } from "../slot-room.ts";
 import * as statements from "./commit-statements.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
 import { byOrder } from "./pending-candidate.ts";
 import { PendingSearch } from "./pending-search.ts";
-import { grantedPayloads, rowToStoredOperation, type SqlValue, type StoredRow } from "./rows.ts";
-import { rowToSession, type SessionRow } from "./session-rows.ts";
-import { type SlotGroup, SlotRoom } from "./slot-room.ts";
 import { getOperation } from "./statements.ts";
 
 /** What a grant carries beside its record. */

@@ -1,26 +1,24 @@
 // Reads: a connection of its own in a thread of its own, so that a long list never delays a commit.
 // Every statement sees all commits that were durable when it began (WAL), which is what S14 asks for.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Clock, Instant } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { SlotKey } from "../../engine/decision.ts";
-import type { AttemptRecord, CancelRequest, OperationState, StoredReceipt } from "../../engine/operation.ts";
-import type { ChildSummary, SlotUsers } from "../../engine/store.ts";
+import type { StoredReceipt } from "../../engine/operation.ts";
+import type { SlotUsers } from "../../engine/store.ts";
 import { HISTORY_MAX } from "../cancel-history.ts";
+import { type AttemptRow, type ChildRow, rowToAttempt, rowToChild } from "../detail-rows.ts";
+import { type PayloadRow, rowToPayload, type StoredRow } from "../operation-rows.ts";
+import { type ReceiptEventRow, type ReceiptRow, rowToReceipt } from "../receipt-rows.ts";
 import { backUp } from "./backup.ts";
-import { ChainReader, type ReceiptEventRow, rowToReceiptEvent } from "./chain-log.ts";
+import { ChainReader } from "./chain-log.ts";
 import { databasePath } from "./data-folder.ts";
 import { allRows, getRow, inTransaction, openReadConnection, prepareRows } from "./database.ts";
 import { FeedReader } from "./feed-reader.ts";
 import { ListPager } from "./list-pager.ts";
-import { type PayloadRow, rowToPayload, type StoredRow, statusFromJson } from "./rows.ts";
 import * as statements from "./statements.ts";
 import type { DetailMessage, KeyParts, ReaderCalls, ReaderOptions } from "./thread-messages.ts";
 import type { ThreadService } from "./thread-server.ts";
 import { TokenKeys } from "./token-keys.ts";
-
-type AttemptRow = [number, string, Instant, Instant, string, string | null];
-type ReceiptRow = [string, string, string | null, Instant | null, number, string, ...PayloadRow];
-type ChildRow = [string, string, string, string, string, number];
 
 export class Reader implements ThreadService<ReaderCalls> {
   readonly #database: DatabaseSync;
@@ -121,43 +119,12 @@ export class Reader implements ThreadService<ReaderCalls> {
     return this.#inOneView(() => {
       const head = getRow<ReceiptRow>(this.#receipt, ...key);
       if (!head) return null;
-      const [type, cancel, outcome, doneTime, attempt, session, ...checkpoint] = head;
       const [service, tenant, name] = key;
-      return {
-        service,
-        tenant,
-        name,
-        type,
-        cancel: JSON.parse(cancel) as CancelRequest,
-        outcome: outcome as OperationState | null,
-        doneTime,
-        attempt,
-        session,
-        checkpoint: rowToPayload(checkpoint),
-        events: allRows<ReceiptEventRow>(this.#receiptEvents, ...key).map(rowToReceiptEvent),
-      };
+      return rowToReceipt(
+        { service, tenant, name },
+        head,
+        allRows<ReceiptEventRow>(this.#receiptEvents, ...key),
+      );
     });
   }
-}
-
-function rowToChild([service, name, type, state, policy, detached]: ChildRow): ChildSummary {
-  return {
-    service,
-    name,
-    type,
-    state: state as OperationState,
-    policy: policy as ChildSummary["policy"],
-    detached: detached === 1,
-  };
-}
-
-function rowToAttempt([attempt, session, startTime, endTime, outcome, error]: AttemptRow): AttemptRecord {
-  return {
-    attempt,
-    session,
-    startTime,
-    endTime,
-    outcome: outcome as AttemptRecord["outcome"],
-    error: error === null ? null : statusFromJson(error),
-  };
 }

@@ -4,10 +4,10 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Decision } from "../../engine/decision.ts";
 import { keyText, type ReceiptWrite } from "../../engine/decision.ts";
 import type { OperationKey, OperationRecord } from "../../engine/operation.ts";
+import type { SqlValue } from "../operation-rows.ts";
 import { insertReceiptEvents, lastReceiptSequence, putReceipt } from "./commit-statements.ts";
 import { getRow, prepareRows } from "./database.ts";
 import type { LoadedReadSet } from "./read-set.ts";
-import type { SqlValue } from "./rows.ts";
 
 /** A stop that is told with its steps has four; more go into another statement. */
 const LINES_MAX = 5;

@@ -1,17 +1,10 @@
 // Retention: removes what is past its time, in bounded transactions. Only done operations are ever removed (S19).
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
+import type { Instant } from "../../base/clock.ts";
+import { AUDIT_RETENTION, FEED_RETENTION, RECEIPT_RETENTION } from "../retention-periods.ts";
 import { allRows, inTransaction, prepareRows } from "./database.ts";
 import { purge } from "./log-statements.ts";
 import type { KeyParts } from "./thread-messages.ts";
-
-const DAY: Instant = 24 * 3600 * MICROS_PER_SECOND;
-
-/** A receipt is kept this long after its operation ended, and as long as the operation itself. */
-export const RECEIPT_RETENTION: Instant = 400 * DAY;
-export const AUDIT_RETENTION: Instant = 400 * DAY;
-/** How far back a watcher can resume. */
-export const FEED_RETENTION: Instant = 7 * DAY;
 
 /** Rows of a log removed in one transaction: some milliseconds. */
 const LOG_ROWS = 2000;

@@ -8,7 +8,7 @@ import test, { after } from "node:test";
 import { parseListFilter } from "../list-filter.ts";
 import { openWriteConnection } from "./database.ts";
 import { compileListFilter } from "./list-filter-sql.ts";
-import { listArms, listOperations, listWindowEnd } from "./list-statements.ts";
+import { indexOf, listArms, listOperations, listWindowEnd } from "./list-statements.ts";
 import { migrate } from "./migrator.ts";
 import { startConditions } from "./start-walk.ts";
 
@@ -263,8 +263,9 @@ test("a commit syncs before it returns, and every setting that safety rests on i
 
 /** How the database would run a page with this filter. */
 function explain(text: string, showDeleted: boolean, oldestFirst: boolean): string[] {
-  const { index, condition, values } = compileListFilter(parseListFilter(text));
-  const shape = { index, showDeleted, oldestFirst };
+  const filter = compileListFilter(parseListFilter(text));
+  const { condition, values } = filter;
+  const shape = { index: indexOf(filter), showDeleted, oldestFirst };
   const arms = Array.from({ length: listArms(shape) }, () => ["s", "t", "", 1, "", 0, "", ...values]).flat();
   const statement = database.prepare(`EXPLAIN QUERY PLAN ${listOperations(shape, condition)}`);
   return statement.all(...arms, 50).map((row) => String(row["detail"]));

@@ -2,9 +2,9 @@
 // are all of a full key; of each other group the first operation is read, which is one search of the index.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
+import type { SlotGroup, SlotRoom } from "../slot-room.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
 import { byOrder, type Candidate, type SearchScope } from "./pending-candidate.ts";
-import type { SlotGroup, SlotRoom } from "./slot-room.ts";
 import { startConditions } from "./start-walk.ts";
 
 const FROM = `FROM operations INDEXED BY operations_start_slot

@@ -31,23 +31,23 @@ import type {
   UnchainedEvent,
 } from "../../engine/store.ts";
 import { cancelHistoryOf } from "../cancel-history.ts";
-import { type ResumeScope, sealResumeToken } from "../resume-token.ts";
+import { rowToGrant } from "../detail-rows.ts";
+import {
+  type ListedRow,
+  rowBytes,
+  rowToLabels,
+  rowToStoredOperation,
+  type StoredRow,
+} from "../operation-rows.ts";
+import { PointReads } from "../point-reads.ts";
+import { openResumeToken, type ResumeScope, sealResumeToken } from "../resume-token.ts";
+import { TokenKeyring } from "../token-keyring.ts";
+import { cachedPointReads } from "./cached-point-reads.ts";
 import { decodeCommitResult } from "./commit-message.ts";
 import { databasePath } from "./data-folder.ts";
 import { holdLog } from "./database.ts";
 import { FeedNames } from "./feed-names.ts";
 import { OperationCache } from "./operation-cache.ts";
-import { PointReads } from "./point-reads.ts";
-import { ResumeTokenKeys } from "./resume-token-keys.ts";
-import {
-  grantedPayloads,
-  type ListedRow,
-  rowBytes,
-  rowToLabels,
-  rowToRecord,
-  rowToStoredOperation,
-  type StoredRow,
-} from "./rows.ts";
 import { clockOf, type SharedClock } from "./store-clock.ts";
 import { ThreadClient } from "./thread-client.ts";
 import {
@@ -60,7 +60,7 @@ import {
 } from "./thread-messages.ts";
 import type { WriterOpened } from "./writer-thread.ts";
 
-export { StoreOpenError } from "./store-open-error.ts";
+export { StoreOpenError } from "../store-open-error.ts";
 
 export interface SqliteStoreOptions {
   /** Called once when the disk or the database failed: nothing is acknowledged any more, the process must end. */
@@ -84,6 +84,8 @@ type ReaderKind = "points" | "lists" | "feed";
 /** A store in one folder, owned by one process. */
 export class SqliteStore implements Store {
   readonly clock: Clock;
+  readonly isShared = false;
+  readonly feeds: readonly string[] = [""];
   readonly #writer: ThreadClient<WriterCalls>;
   readonly #options: SqliteStoreOptions;
   readonly #readerOptions: ReaderOptions;
@@ -92,7 +94,7 @@ export class SqliteStore implements Store {
   /** A long scan of a list holds up no Get, and no watch. Started when first used. */
   readonly #readers = new Map<ReaderKind, Promise<Reader>>();
   readonly #feedNames = new FeedNames();
-  readonly #tokenKeys: ResumeTokenKeys;
+  readonly #tokenKeys: TokenKeyring;
   /** Under way. */
   #commits = 0;
   #fatalLine: string | null = null;
@@ -108,8 +110,11 @@ export class SqliteStore implements Store {
     };
     this.clock = clockOf(opened.clock);
     this.#cache = new OperationCache(options.cacheBytes ?? CACHE_BYTES);
-    this.#points = new PointReads(this.#cache, () => this.#reader("points"));
-    this.#tokenKeys = new ResumeTokenKeys(this.clock, () => this.#reader("feed"));
+    this.#points = new PointReads(cachedPointReads(this.#cache, () => this.#reader("points")));
+    this.#tokenKeys = new TokenKeyring(this.clock, {
+      newest: async () => (await this.#reader("feed")).call("newestTokenKey"),
+      bytesOf: async (id) => (await this.#reader("feed")).call("tokenKeyBytes", id),
+    });
   }
 
   /**
@@ -207,6 +212,10 @@ export class SqliteStore implements Store {
     return { entries, position: page.position, isAtEnd: page.isAtEnd };
   }
 
+  feedOf(): string {
+    return "";
+  }
+
   async feedPosition(): Promise<number> {
     const reader = await this.#reader("feed");
     return reader.call("feedPosition");
@@ -217,7 +226,7 @@ export class SqliteStore implements Store {
   }
 
   async openToken(scope: ResumeScope, token: string): Promise<number> {
-    return this.#tokenKeys.open(token, scope);
+    return openResumeToken(token, await this.#tokenKeys.keysFor(token), scope);
   }
 
   async getReceipt(key: OperationKey): Promise<StoredReceipt | undefined> {
@@ -235,7 +244,7 @@ export class SqliteStore implements Store {
 
   async sessionGrants(session: string): Promise<readonly Grant[]> {
     const rows = await this.#call("sessionGrants", session);
-    return rows.map((row) => ({ record: rowToRecord(row as unknown as StoredRow), ...grantedPayloads(row) }));
+    return rows.map(rowToGrant);
   }
 
   liveCounts(): Promise<readonly LiveCounts[]> {
@@ -252,6 +261,10 @@ export class SqliteStore implements Store {
 
   putTypes(types: readonly DeclaredType[]): Promise<void> {
     return this.#call("putTypes", types);
+  }
+
+  dropTypes(types: readonly string[]): Promise<void> {
+    return this.#call("dropTypes", types);
   }
 
   unchainedEvents(limit: number): Promise<readonly UnchainedEvent[]> {
@@ -295,6 +308,11 @@ export class SqliteStore implements Store {
   async backup(path: string): Promise<void> {
     const reader = await this.#reader("lists");
     await reader.call("backup", path);
+  }
+
+  /** A folder is one process's: there is nobody to follow. */
+  follow(): { close(): void } {
+    return { close() {} };
   }
 
   /** Ends the threads; the database is left in one file. After a fatal failure nothing is written any more. */

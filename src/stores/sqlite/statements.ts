@@ -1,7 +1,7 @@
 // The SQL of what the store reads. One constant per port method, under its name.
 // No statement holds a byte of a user's: everything is bound.
-import { OPERATION_COLUMNS } from "./rows.ts";
-import { SESSION_COLUMNS } from "./session-rows.ts";
+import { OPERATION_COLUMNS } from "../operation-rows.ts";
+import { SESSION_COLUMNS } from "../session-rows.ts";
 
 const columns: string = OPERATION_COLUMNS.map((column) => `o.${column}`).join(", ");
 const THIS_OPERATION = "service = ? AND tenant = ? AND name = ?";
@@ -51,7 +51,7 @@ export const listedOperation: string = `SELECT ${columns}, ${payloadColumns("r")
 /** What is due first of what the indexes of starts do not tell. */
 export const pendingWork = `SELECT
     (SELECT min(next_timer) FROM operations WHERE next_timer IS NOT NULL),
-    (SELECT min(heartbeat_time + lease_ms * 1000) FROM sessions WHERE kind = 'remote'),
+    (SELECT min(heartbeat_time + lease_ms * 1000) FROM sessions WHERE lease_ms > 0),
     EXISTS (SELECT 1 FROM child_links INDEXED BY child_links_sweep WHERE to_sweep = 1)`;
 
 /** SessionRows with what each one has: begun, reserved, held. */
@@ -74,6 +74,7 @@ export const liveCounts =
 export const heldCount = "SELECT count(*) FROM operations WHERE held_session IS NOT NULL";
 
 export const listTypes = "SELECT type, policy FROM declared_types ORDER BY type";
+export const dropType = "DELETE FROM declared_types WHERE type = ?";
 export const putType =
   "INSERT INTO declared_types (type, policy) VALUES (?, ?) ON CONFLICT DO UPDATE SET policy = excluded.policy";
 

@@ -1,6 +1,6 @@
 // The main thread's side of a store thread: starts it, sends calls, matches replies, and notices when it dies.
 import { Worker } from "node:worker_threads";
-import { StoreOpenError } from "./store-open-error.ts";
+import { StoreOpenError } from "../store-open-error.ts";
 import {
   decodeError,
   type ThreadCall,

@@ -1,6 +1,5 @@
 // What the store's threads say to the main thread, and how an error crosses.
 
-import type { Instant } from "../../base/clock.ts";
 import type { ErrorReason } from "../../base/error-reasons.ts";
 import { type ErrorParameters, type FieldViolation, RpcError } from "../../base/rpc-error.ts";
 import type { Command } from "../../engine/commands.ts";
@@ -20,10 +19,11 @@ import type {
   Store,
   UnchainedEvent,
 } from "../../engine/store.ts";
+import type { GrantRow } from "../detail-rows.ts";
+import type { FeedPageMessage } from "../feed-page.ts";
+import type { ListedRow, StoredRow } from "../operation-rows.ts";
 import type { TokenKey } from "../sealed-token.ts";
 import type { CommitMessage } from "./commit-message.ts";
-import type { GrantRow } from "./pending-search.ts";
-import type { ListedRow, StoredRow } from "./rows.ts";
 import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
 import type { ClockSource } from "./store-clock.ts";
 
@@ -44,6 +44,7 @@ export interface WriterCalls {
   heldCount(): number;
   listTypes(): readonly DeclaredType[];
   putTypes(types: readonly DeclaredType[]): void;
+  dropTypes(types: readonly string[]): void;
   unchainedEvents(limit: number): readonly UnchainedEvent[];
   chainHead(service: string, tenant: string): ChainEntry | undefined;
   appendChain(...appended: Parameters<Store["appendChain"]>): void;
@@ -90,25 +91,8 @@ export interface FeedMessageQuery extends Omit<FeedQuery, "names"> {
   names: { id: number; names: readonly string[] | null } | null;
 }
 
-/** A FeedPage with each operation once; "names unknown" asks for the names again. */
-export type FeedMessage =
-  | "names unknown"
-  | {
-      rows: readonly ListedRow[];
-      events: readonly FeedEventRow[];
-      position: number;
-      isAtEnd: boolean;
-    };
-
-/** An event, and which of the rows it is about; -1 for none. */
-export type FeedEventRow = [
-  position: number,
-  name: string,
-  revision: number,
-  state: string,
-  time: Instant,
-  row: number,
-];
+/** A page; "names unknown" asks for the names again. */
+export type FeedMessage = "names unknown" | FeedPageMessage;
 
 export interface WriterOptions {
   folder: string;

@@ -4,13 +4,11 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock, Instant } from "../../base/clock.ts";
 import type { OperationPolicy, OperationState } from "../../engine/operation.ts";
 import type { DeclaredType, LiveCounts, OpenSession, PendingWork } from "../../engine/store.ts";
+import { type GrantRow, type OpenSessionRow, rowToOpenSession } from "../detail-rows.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
-import type { GrantRow } from "./pending-search.ts";
-import { rowToSession, type SessionRow } from "./session-rows.ts";
 import { StartWalk } from "./start-walk.ts";
 import * as statements from "./statements.ts";
 
-type OpenSessionRow = [...SessionRow, running: number, reserved: number, held: number];
 type LiveCountRow = [service: string, type: string, state: string, count: number];
 
 /** Prepared once per connection. */
@@ -50,10 +48,7 @@ export class WriterReads {
   }
 
   listSessions(): OpenSession[] {
-    return allRows<OpenSessionRow>(this.#listSessions).map((row) => {
-      const [running, reserved, held] = row.slice(-3) as [number, number, number];
-      return { ...rowToSession(row), running, reserved, held };
-    });
+    return allRows<OpenSessionRow>(this.#listSessions).map(rowToOpenSession);
   }
 
   sessionGrants(session: string): GrantRow[] {

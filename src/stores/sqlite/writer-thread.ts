@@ -1,6 +1,7 @@
 // The entry of the writer's thread: opens the data folder, then serves commits.
 import { parentPort, workerData } from "node:worker_threads";
 import { wallClockInstant } from "../../base/clock.ts";
+import { StoreOpenError } from "../store-open-error.ts";
 import { encodeCommitResult } from "./commit-message.ts";
 import { databasePath, prepareDataFolder } from "./data-folder.ts";
 import { openWriteConnection } from "./database.ts";
@@ -8,7 +9,6 @@ import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { migrate } from "./migrator.ts";
 import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
 import { anchorClock, type ClockSource, clockOf } from "./store-clock.ts";
-import { StoreOpenError } from "./store-open-error.ts";
 import type { ThreadEvent, WriterCalls, WriterOptions } from "./thread-messages.ts";
 import { serveThread, type ThreadService } from "./thread-server.ts";
 import { Writer } from "./writer.ts";
@@ -50,6 +50,7 @@ function serviceOf(writer: Writer, lock: FolderLock): ThreadService<WriterCalls>
       heldCount: () => writer.reads.heldCount(),
       listTypes: () => writer.reads.listTypes(),
       putTypes: (types) => writer.putTypes(types),
+      dropTypes: (types) => writer.dropTypes(types),
       unchainedEvents: (limit) => writer.chain.unchained(limit),
       chainHead: (service, tenant) => writer.chain.head(service, tenant),
       appendChain: (entries, checkpoints) => writer.appendChain(entries, checkpoints),

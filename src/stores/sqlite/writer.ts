@@ -15,7 +15,7 @@ import { type LoadedReadSet, ReadSetLoader } from "./read-set.ts";
 import { Retention } from "./retention.ts";
 import { RoomKeeper } from "./room-keeper.ts";
 import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
-import { putType } from "./statements.ts";
+import { dropType, putType } from "./statements.ts";
 import { type KeyParts, storageUnavailable, type ThreadEvent } from "./thread-messages.ts";
 import { rotateTokenKeys } from "./token-keys.ts";
 import { WriterReads } from "./writer-reads.ts";
@@ -45,6 +45,7 @@ export class Writer {
   readonly #retention: Retention;
   readonly #room: RoomKeeper;
   readonly #putType: StatementSync;
+  readonly #dropType: StatementSync;
   readonly #logLength: StatementSync;
   /** How long the log was at the last attempt to write it back. */
   #checkpointedAt = 0;
@@ -60,6 +61,7 @@ export class Writer {
     this.#retention = new Retention(database);
     this.#room = new RoomKeeper({ folder, database, clock, tell });
     this.#putType = database.prepare(putType);
+    this.#dropType = database.prepare(dropType);
     this.reads = new WriterReads(database, clock);
     this.chain = new ChainLog(database);
     this.#logLength = prepareRows(database, "PRAGMA wal_checkpoint(NOOP)");
@@ -115,6 +117,14 @@ export class Writer {
     this.#write(() =>
       inTransaction(this.#database, "IMMEDIATE", () => {
         for (const { type, policy } of types) this.#putType.run(type, JSON.stringify(policy));
+      }),
+    );
+  }
+
+  dropTypes(types: readonly string[]): void {
+    this.#write(() =>
+      inTransaction(this.#database, "IMMEDIATE", () => {
+        for (const type of types) this.#dropType.run(type);
       }),
     );
   }

@@ -342,6 +342,7 @@ const elsewhere: Partial<Record<ErrorReason, string>> = {
   INTERNAL_ERROR: "shutdown.test.ts: a closed store",
   STORAGE_FULL: "the store's tests",
   STORAGE_UNAVAILABLE: "the store's tests",
+  STORAGE_UNREACHABLE: "readiness.test.ts",
   PREFETCH_REFUSED: "conformance/yandex/rest-paths.test.ts",
   CREDENTIALS_MISSING: "conformance/identity",
   ACCESS_TOKEN_INVALID: "conformance/identity",

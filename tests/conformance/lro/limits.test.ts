@@ -72,22 +72,27 @@ test("lists are shed first, and a Cancel never", async () => {
   await using tight = await startWorld({ limits: { listsInFlightMax: 0, callsInFlightMax: 0 } });
   const name = await tight.startRunning();
   for (const client of [grpcLroClient(tight.grpc), restLroClient(tight.url)]) {
-    for (const call of [() => client.list(), () => client.get(name), () => client.delete(name)]) {
+    for (const call of [() => client.list(), () => client.get(name), () => client.wait(name, 10)]) {
       await assert.rejects(
         call(),
         (error: CallFailure) => error.reason === "OVERLOADED" && error.hasRetryInfo,
       );
     }
-    // Waits hold no work: they have a bound of their own.
-    assert.equal((await client.wait(name, 10)).done, false);
   }
   const failure = await restLroClient(tight.url)
     .get(name)
     .catch((error: CallFailure) => error);
   assert.ok(failure instanceof Error && "headers" in failure);
   assert.deepEqual([failure.httpStatus, failure.headers["retry-after"]], [429, "1"]);
+  const trailers = await grpcLroClient(tight.grpc)
+    .get(name)
+    .catch((error: CallFailure) => error);
+  assert.ok(trailers instanceof Error && "headers" in trailers);
+  // gRFC A6.
+  assert.match(String(trailers.headers["grpc-retry-pushback-ms"]), /^([5-9]\d\d|1000)$/);
   assert.equal(await restLroClient(tight.url).cancel(name), "STOPPING");
   assert.match(await grpcLroClient(tight.grpc).cancel(name), /^ALREADY_/);
+  await grpcLroClient(tight.grpc).delete(name);
 });
 
 test("a slot is given back after every call, answered, failed or dropped", async () => {

@@ -18,6 +18,18 @@ export function exerciseLeases(world: () => World): void {
     return grants.map(({ record }) => record.name);
   }
 
+  test("an acquire is granted what another command of its batch names", async () => {
+    const w = world();
+    const record = await w.started();
+    await w.run(w.openSession());
+    const refused = { type: "release", key: keyOf(record), session: "nobody", token: 1 } as const;
+    const { outcomes } = await w.commit(w.acquire(1), refused);
+    expectRefused(outcomes[1], "LEASE_LOST");
+    const [grant] = expectOutcome(outcomes[0], "granted").grants;
+    assert.equal(grant?.record.name, record.name);
+    assert.deepEqual(grant?.request, payload("request"));
+  });
+
   test("acquire grants due operations, the oldest start first, each once", async () => {
     const w = world();
     await w.run(w.openSession());

@@ -23,6 +23,12 @@ import {
   type ReceiptEvent,
 } from "../../../src/engine/operation.ts";
 
+export interface ModelEvent {
+  name: string;
+  revision: number;
+  state: string;
+}
+
 /** Everything in maps, in the order in which it came. */
 export class MemoryModel {
   readonly operations = new Map<string, OperationRecord>();
@@ -32,7 +38,8 @@ export class MemoryModel {
   readonly payloads = new Map<string, Payload>();
   readonly attempts = new Map<string, AttemptRecord[]>();
   readonly receipts = new Map<string, ReceiptEvent[]>();
-  readonly events: { name: string; revision: number; state: string }[] = [];
+  /** Of each commit. */
+  readonly events: ModelEvent[][] = [];
   /** Of one parent, in the order in which its children came. */
   readonly children = new Map<string, OperationKey[]>();
 
@@ -69,9 +76,9 @@ export class MemoryModel {
 
   #expired(command: Command, now: Instant): string[] {
     if (command.type !== "expireSessions") return [];
-    const remote = [...this.sessions.values()].filter(({ kind }) => kind === "remote");
+    const timed = [...this.sessions.values()].filter(({ leaseMs }) => leaseMs > 0);
     const leaseEnd = (session: SessionRecord): Instant => session.heartbeatTime + session.leaseMs * 1000;
-    const sorted = remote
+    const sorted = timed
       .filter((session) => leaseEnd(session) <= now)
       .sort((a, b) => leaseEnd(a) - leaseEnd(b) || (a.session < b.session ? -1 : 1));
     return sorted.map(({ session }) => session).slice(0, command.limit);
@@ -151,13 +158,13 @@ export class MemoryModel {
     for (const write of decision.receipts) append(this.receipts, keyText(write), write.event);
     for (const key of decision.requestKeys) this.requestKeys.set(requestKeyText(key), key);
     for (const session of decision.sessionsOpened) this.sessions.set(session.session, session);
-    for (const { session, heartbeatTime } of decision.sessionsBeaten) {
+    for (const { session, ...beat } of decision.sessionsBeaten) {
       const known = this.sessions.get(session);
-      if (known) this.sessions.set(session, { ...known, heartbeatTime });
+      if (known) this.sessions.set(session, { ...known, ...beat });
     }
     for (const session of decision.sessionsClosed) this.sessions.delete(session);
     for (const { used, ...slot } of decision.slots) this.slots.set(slotText(slot), used);
-    for (const { name, revision, state } of decision.events) this.events.push({ name, revision, state });
+    this.events.push(decision.events.map(({ name, revision, state }) => ({ name, revision, state })));
   }
 
   #noteChildren({ service, tenant, name, parents }: OperationRecord): void {

@@ -101,12 +101,13 @@ export class World {
   readonly type: string;
   readonly session: string;
 
-  constructor(harness: StoreHarness) {
-    worlds++;
+  /** `twin`: a world of another store, which this one is named after. */
+  constructor(harness: StoreHarness, twin?: World) {
+    if (!twin) worlds++;
     this.harness = harness;
-    this.tenant = `tenant-${worlds}`;
-    this.type = `test.type-${worlds}`;
-    this.session = `ses-${worlds}`;
+    this.tenant = twin?.tenant ?? `tenant-${worlds}`;
+    this.type = twin?.type ?? `test.type-${worlds}`;
+    this.session = twin?.session ?? `ses-${worlds}`;
   }
 
   /** The types of all worlds so far. */
@@ -184,7 +185,7 @@ export class World {
       ...worker,
       guarded: true,
       bootId: "boot",
-      leaseMs: 10_000,
+      leaseMs: 0,
       ...changes,
     };
   }

@@ -9,9 +9,11 @@ export class StreamProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   #isCut = false;
   #refused = 0;
+  #serverPort: number;
 
   constructor(serverPort: number) {
-    this.#server = createServer((near) => this.#join(near, serverPort));
+    this.#serverPort = serverPort;
+    this.#server = createServer((near) => this.#join(near, this.#serverPort));
   }
 
   get port(): number {
@@ -40,6 +42,12 @@ export class StreamProxy implements AsyncDisposable {
 
   mend(): void {
     this.#isCut = false;
+  }
+
+  /** From now on it leads to another server; what there is of connections is dropped. */
+  leadTo(serverPort: number): void {
+    this.#serverPort = serverPort;
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

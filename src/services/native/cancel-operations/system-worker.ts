@@ -47,6 +47,8 @@ type ReportBody = FencedCommand extends infer Command
 interface Attempt {
   key: OperationKey;
   token: number;
+  /** The session that it was granted to. */
+  session: Promise<Session | null>;
   stop: AbortController;
 }
 
@@ -56,7 +58,8 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
   readonly #logger: Logger;
   readonly #attempts = new Map<string, Attempt>();
   readonly #runs = new Set<Promise<void>>();
-  readonly #opened = Promise.withResolvers<Session>();
+  /** The session, or the one that is being opened; null when there will be none any more. */
+  #session: Promise<Session | null> = Promise.resolve(null);
   readonly #closing = new AbortController();
 
   constructor(engine: Engine, logger: Logger) {
@@ -65,6 +68,11 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
   }
 
   async open(): Promise<void> {
+    this.#session = this.#open();
+    await this.#session;
+  }
+
+  #open(): Promise<Session> {
     const facts = {
       kind: "embedded",
       worker: "server",
@@ -76,7 +84,7 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
       bootId: "",
       leaseMs: 0,
     } as const;
-    this.#opened.resolve(await this.#engine.openSession(facts, this));
+    return this.#engine.openSession(facts, this);
   }
 
   granted(grant: Grant): void {
@@ -99,25 +107,40 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
 
   drain(): void {}
 
+  /** Of a shared store: this process did not renew the session in time. What ran goes on from its checkpoint, anywhere. */
   ended(): void {
     for (const { stop } of this.#attempts.values()) stop.abort(new OperationAborted({ cause: "lease-lost" }));
+    this.#session = this.#reopen();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const session = await this.#opened.promise;
-    session.drain();
     this.#closing.abort();
+    const session = await this.#session.catch(() => null);
+    session?.drain();
     for (const { stop } of this.#attempts.values()) stop.abort(new OperationAborted({ cause: "shutdown" }));
     await Promise.all(this.#runs);
-    await this.#engine.closeSession(session.id);
+    if (session) await this.#engine.closeSession(session.id);
+  }
+
+  /** Until the store takes it, or the server stops. */
+  async #reopen(): Promise<Session | null> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        return await this.#open();
+      } catch (error) {
+        this.#logger.warn({ err: error }, "the server's own worker has no session yet");
+        await delay(RETRY_MS, this.#closing.signal).catch(() => undefined);
+      }
+    }
+    return null;
   }
 
   async #run({ record, request, checkpoint }: Grant): Promise<void> {
     const { service, tenant, name, leaseToken: token } = record;
-    const attempt = { key: { service, tenant, name }, token, stop: new AbortController() };
+    const opened = this.#session;
+    const attempt = { key: { service, tenant, name }, token, session: opened, stop: new AbortController() };
     this.#attempts.set(keyText(record), attempt);
     if (this.#closing.signal.aborted) attempt.stop.abort(new OperationAborted({ cause: "shutdown" }));
-    const session = await this.#opened.promise;
     try {
       await this.#end(attempt, await this.#attempt(attempt, record, request, checkpoint));
     } catch (error) {
@@ -125,7 +148,7 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
       this.#logger.warn({ err: error, operation: name }, "the end of a cancel of many was not reported");
     } finally {
       this.#attempts.delete(keyText(record));
-      session.slotFreed();
+      (await opened)?.slotFreed();
     }
   }
 
@@ -199,8 +222,9 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
     }
   }
 
-  async #report({ key, token }: Attempt, body: ReportBody): Promise<CommandOutcome> {
-    const session = await this.#opened.promise;
+  async #report({ key, token, session: opened }: Attempt, body: ReportBody): Promise<CommandOutcome> {
+    const session = await opened;
+    if (session === null) throw new RpcError("LEASE_LOST", {});
     return session.report({ ...body, key, session: session.id, token });
   }
 }

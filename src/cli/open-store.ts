@@ -1,0 +1,102 @@
+// Opens the store of a server: PostgreSQL where one is configured, else SQLite in the data folder. No other file picks one.
+// The driver of PostgreSQL is loaded only where it is used.
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { wallClockInstant } from "../base/clock.ts";
+import { makeId } from "../base/ids.ts";
+import type { Logger } from "../base/logger.ts";
+import { createPrivateFile } from "../base/private-files.ts";
+import type { SharedFiles } from "../base/shared-files.ts";
+import type { Store } from "../engine/store.ts";
+import { SqliteStore } from "../stores/sqlite/sqlite-store.ts";
+import { type StoreConfig, urlWithPassword } from "./config/store-config.ts";
+import { CliError, exitCodes } from "./exit-codes.ts";
+import { printError } from "./output.ts";
+import { packageVersion } from "./package-version.ts";
+
+/** What is there because other servers use the same store. */
+export interface SharedParts {
+  /** This server's name among them; the same after a restart on the same data folder. */
+  readonly node: string;
+  readonly files: SharedFiles;
+}
+
+/** An open store. */
+export interface OpenedStore {
+  readonly store: Store;
+  /** For the line that serve prints: never a password. */
+  readonly label: string;
+  readonly shared: SharedParts | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens it. When it fails later, nothing can be acknowledged any more: the process ends at once. Throws a CliError. */
+export async function openStore(
+  folder: string,
+  config: StoreConfig | undefined,
+  logger: Logger,
+): Promise<OpenedStore> {
+  const options = {
+    onFatal: (line: string): void => {
+      printError(line);
+      process.exit(exitCodes.STORAGE);
+    },
+    onNotice: (line: string): void => logger.warn(line),
+  };
+  try {
+    if (config !== undefined) return await openPostgres(folder, config, options);
+    const store = await SqliteStore.open(folder, options);
+    return { store, label: `data in ${folder}`, shared: undefined, close: () => store.close() };
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError(error instanceof Error ? error.message : String(error), exitCodes.STORAGE);
+  }
+}
+
+interface StoreEvents {
+  onFatal(line: string): void;
+  onNotice(line: string): void;
+}
+
+async function openPostgres(folder: string, config: StoreConfig, events: StoreEvents): Promise<OpenedStore> {
+  const [{ PostgresStore }, { parsePostgresUrl }, { lockFolder }] = await Promise.all([
+    import("../stores/postgres/postgres-store.ts"),
+    import("../stores/postgres/postgres-url.ts"),
+    import("../stores/sqlite/folder-lock.ts"),
+  ]);
+  const { label } = parsePostgresUrl(config.url);
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // The folder names this node: two of one name would settle each other's work.
+  const lock = lockFolder(folder);
+  try {
+    const node = nodeOf(folder);
+    const { poolSize, applicationName, listen } = config;
+    const store = await PostgresStore.open({
+      url: urlWithPassword(config),
+      ...(poolSize !== undefined && { poolSize }),
+      ...(applicationName !== undefined && { applicationName }),
+      ...(listen !== undefined && { listen }),
+      node: { node, version: packageVersion(), host: hostname() },
+      ...events,
+    });
+    const close = async (): Promise<void> => {
+      await store.close();
+      lock.release();
+    };
+    const shared = { node, files: store.files };
+    return { store, label: `operations in PostgreSQL at ${label}, node ${node} in ${folder}`, shared, close };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The name of the node whose folder this is; made with the folder's first use. */
+function nodeOf(folder: string): string {
+  const path = join(folder, "node-id");
+  createPrivateFile(path, `${makeId("nod", wallClockInstant())}\n`);
+  const node = readFileSync(path, "utf8").trim();
+  if (/^[a-z0-9]{4,64}$/.test(node)) return node;
+  throw new CliError(`${path} holds no name of a node; remove it, and a new one is made`, exitCodes.STORAGE);
+}

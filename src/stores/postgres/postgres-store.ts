@@ -1,0 +1,311 @@
+// The shared store: the port of src/engine/store.ts over PostgreSQL, for any number of processes on one database. This file
+// puts the parts together: commits are in commit-lane.ts, reads in postgres-reads.ts, what others do in change-follower.ts.
+import { type Clock, monotonicNs } from "../../base/clock.ts";
+import { randomBase36 } from "../../base/random.ts";
+import { RpcError } from "../../base/rpc-error.ts";
+import type { SharedFiles } from "../../base/shared-files.ts";
+import { startInterval, type Timer } from "../../base/timers.ts";
+import type { Command, Grant } from "../../engine/commands.ts";
+import type { SlotKey } from "../../engine/decision.ts";
+import type {
+  OperationDetail,
+  OperationKey,
+  StoredOperation,
+  StoredReceipt,
+} from "../../engine/operation.ts";
+import type {
+  CancelHistory,
+  ChainEntry,
+  ChildSummary,
+  CommitResult,
+  DeclaredType,
+  FeedPage,
+  FeedQuery,
+  ListPage,
+  ListQuery,
+  LiveCounts,
+  OpenSession,
+  PendingWork,
+  SlotUsers,
+  Store,
+  StoreFollower,
+  UnchainedEvent,
+} from "../../engine/store.ts";
+import type { ResumeScope } from "../resume-token.ts";
+import { StoreOpenError } from "../store-open-error.ts";
+import { ChangeFollower } from "./change-follower.ts";
+import { CommitLanes, LANES } from "./commit-lanes.ts";
+import { tellConnectionBudget } from "./connection-budget.ts";
+import { openSchema } from "./migrator.ts";
+import { type NodeFacts, NodeRegistry } from "./node-registry.ts";
+import { PostgresClock, readClock } from "./postgres-clock.ts";
+import { describePostgresError } from "./postgres-failure.ts";
+import { PostgresFiles } from "./postgres-files.ts";
+import { POOL_SIZE, PostgresPool } from "./postgres-pool.ts";
+import { PostgresReads } from "./postgres-reads.ts";
+
+export { StoreOpenError } from "../store-open-error.ts";
+
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:port/database`; several hosts with commas: the one that takes writes is used. */
+  url: string;
+  /** Connections in all; default 10. One more listens to other nodes. */
+  poolSize?: number;
+  /** Shown in pg_stat_activity; default `belay`. */
+  applicationName?: string;
+  /** Makes this process known to `belay migrate` and to other nodes; without it, it is a tool that passes by. */
+  node?: NodeFacts;
+  /** False: other nodes are not listened to, only polled. Default true. */
+  listen?: boolean;
+  /** What an operator should know: the database is away, messages of other nodes do not arrive. */
+  onNotice?(line: string): void;
+  /** Called once when the process must end: the schema is newer than it knows. */
+  onFatal?(line: string): void;
+  /** Only for tests: a clock that is moved by hand. */
+  clock?: Clock;
+}
+
+const CLOCK_PERIOD_MS = 1000;
+/** Looks at the database's clock before the first commit. */
+const CLOCK_SAMPLES = 5;
+
+/** A database that this process shares with others. */
+export class PostgresStore implements Store {
+  readonly clock: Clock;
+  readonly isShared = true;
+  readonly feeds: readonly string[] = [""];
+  /** Documents that all processes on the database share. */
+  readonly files: SharedFiles;
+  readonly #pool: PostgresPool;
+  readonly #lanes: CommitLanes;
+  readonly #reads: PostgresReads;
+  readonly #follower: ChangeFollower;
+  readonly #registry: NodeRegistry | null;
+  readonly #timer: Timer | null;
+  #closing: Promise<void> | null = null;
+
+  private constructor(parts: {
+    clock: Clock;
+    pool: PostgresPool;
+    follower: ChangeFollower;
+    registry: NodeRegistry | null;
+  }) {
+    const { clock, pool, follower, registry } = parts;
+    this.clock = clock;
+    this.files = new PostgresFiles(pool);
+    this.#pool = pool;
+    this.#follower = follower;
+    this.#registry = registry;
+    this.#lanes = new CommitLanes({ pool, clock });
+    this.#reads = new PostgresReads({ connections: pool, clock });
+    this.#timer =
+      clock instanceof PostgresClock
+        ? startInterval(CLOCK_PERIOD_MS, () => void sample(pool, clock).catch(() => undefined), {
+            unref: true,
+          })
+        : null;
+  }
+
+  /**
+   * Opens the store of a database; an empty one is given its schema. Throws StoreOpenError, whose message is one line for
+   * the operator: not reachable, no right to enter, a schema that this version does not know.
+   */
+  static async open(
+    where: string | PostgresStoreOptions,
+    more: Omit<PostgresStoreOptions, "url"> = {},
+  ): Promise<PostgresStore> {
+    const options = typeof where === "string" ? { ...more, url: where } : where;
+    const pool = poolOf(options);
+    const { onNotice = () => undefined, node = null } = options;
+    try {
+      await openSchema(pool);
+      const clock = options.clock ?? new PostgresClock();
+      if (clock instanceof PostgresClock)
+        for (let look = 0; look < CLOCK_SAMPLES; look++) await sample(pool, clock);
+      const onOutdated = (line: string): void => options.onFatal?.(line);
+      const registry = node && (await NodeRegistry.open({ ...node, connections: pool, onOutdated }));
+      const follower = await ChangeFollower.open({
+        connections: pool,
+        listen: options.listen === false ? null : () => pool.clientConfig,
+        node: node?.node ?? randomBase36(12),
+        clock,
+        onNotice,
+      });
+      const poolSize = options.poolSize ?? POOL_SIZE;
+      await tellConnectionBudget(pool, { poolSize, isRegistered: registry !== null }, onNotice);
+      return new PostgresStore({ clock, pool, follower, registry });
+    } catch (error) {
+      await pool.close();
+      if (error instanceof StoreOpenError) throw error;
+      const cause = error instanceof RpcError && error.cause !== undefined ? error.cause : error;
+      throw new StoreOpenError(
+        `the database at ${pool.label} cannot be opened: ${describePostgresError(cause)}`,
+      );
+    }
+  }
+
+  async commit(commands: readonly Command[]): Promise<CommitResult> {
+    this.#requireOpen();
+    if (commands.length === 0) return { outcomes: [], changed: [] };
+    const { positions, ...result } = await this.#lanes.commit(commands);
+    const { changed } = result;
+    if (positions.length === 0) this.#follower.committed({ position: null, changed });
+    for (const [index, position] of positions.entries())
+      this.#follower.committed({ position, changed: index === 0 ? changed : [] });
+    return result;
+  }
+
+  /** Nothing is at hand: another node may have changed it (S14). */
+  peekOperation(): undefined {
+    return undefined;
+  }
+
+  getOperation(key: OperationKey): Promise<StoredOperation | undefined> {
+    return this.#reads.getOperation(key);
+  }
+
+  getOperationDetail(key: OperationKey): Promise<OperationDetail | undefined> {
+    return this.#reads.getOperationDetail(key);
+  }
+
+  listOperations(query: ListQuery): Promise<ListPage> {
+    return this.#reads.listOperations(query);
+  }
+
+  getReceipt(key: OperationKey): Promise<StoredReceipt | undefined> {
+    return this.#reads.getReceipt(key);
+  }
+
+  pendingWork(): Promise<PendingWork> {
+    return this.#reads.pendingWork();
+  }
+
+  listSessions(): Promise<readonly OpenSession[]> {
+    return this.#reads.listSessions();
+  }
+
+  sessionGrants(session: string): Promise<readonly Grant[]> {
+    return this.#reads.sessionGrants(session);
+  }
+
+  listChildren(key: OperationKey, limit: number): Promise<readonly ChildSummary[]> {
+    return this.#reads.listChildren(key, limit);
+  }
+
+  readFeed(query: FeedQuery): Promise<FeedPage> {
+    return this.#reads.readFeed(query);
+  }
+
+  feedOf(): string {
+    return "";
+  }
+
+  feedPosition(): Promise<number> {
+    return this.#reads.feedPosition();
+  }
+
+  sealToken(scope: ResumeScope, position: number): Promise<string> {
+    return this.#reads.sealToken(scope, position);
+  }
+
+  openToken(scope: ResumeScope, token: string): Promise<number> {
+    return this.#reads.openToken(scope, token);
+  }
+
+  listTypes(): Promise<readonly DeclaredType[]> {
+    return this.#reads.listTypes();
+  }
+
+  putTypes(types: readonly DeclaredType[]): Promise<void> {
+    return this.#reads.putTypes(types);
+  }
+
+  dropTypes(types: readonly string[]): Promise<void> {
+    return this.#reads.dropTypes(types);
+  }
+
+  cancelHistory(service: string, tenant: string, type: string): Promise<CancelHistory> {
+    return this.#reads.cancelHistory(service, tenant, type);
+  }
+
+  liveCounts(): Promise<readonly LiveCounts[]> {
+    return this.#reads.liveCounts();
+  }
+
+  heldCount(): Promise<number> {
+    return this.#reads.heldCount();
+  }
+
+  slotUsers(slot: SlotKey, limit: number): Promise<SlotUsers> {
+    return this.#reads.slotUsers(slot, limit);
+  }
+
+  unchainedEvents(limit: number): Promise<readonly UnchainedEvent[]> {
+    return this.#reads.unchainedEvents(limit);
+  }
+
+  chainHead(service: string, tenant: string): Promise<ChainEntry | undefined> {
+    return this.#reads.chainHead(service, tenant);
+  }
+
+  appendChain(...appended: Parameters<Store["appendChain"]>): Promise<void> {
+    return this.#reads.appendChain(...appended);
+  }
+
+  readChain(query: Parameters<Store["readChain"]>[0]): ReturnType<Store["readChain"]> {
+    return this.#reads.readChain(query);
+  }
+
+  purge(limit: number): Promise<number> {
+    return this.#reads.purge(limit);
+  }
+
+  /** A database has its own means of backup, which know of its log and its standbys. */
+  backup(): Promise<void> {
+    const line =
+      "the operations are in PostgreSQL: back them up with pg_dump or pg_basebackup, see docs/guide/production.md";
+    return Promise.reject(new Error(line));
+  }
+
+  follow(follower: StoreFollower): { close(): void } {
+    return this.#follower.follow({
+      changed: (changes, position) => {
+        this.#lanes.forget(changes);
+        follower.changed(changes, position);
+      },
+      ready: (types) => follower.ready(types),
+    });
+  }
+
+  /** Commits that are under way are waited for. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#lanes.close();
+    await this.#follower.close();
+    await this.#registry?.close();
+    await this.#pool.close();
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== null) throw new RpcError("SHUTTING_DOWN");
+  }
+}
+
+function poolOf(options: PostgresStoreOptions): PostgresPool {
+  try {
+    return new PostgresPool(options, LANES);
+  } catch (error) {
+    throw new StoreOpenError(describePostgresError(error));
+  }
+}
+
+async function sample(pool: PostgresPool, clock: PostgresClock): Promise<void> {
+  const sentNs = monotonicNs();
+  const [row] = await pool.rows<[number]>(readClock);
+  if (row) clock.sampled(row[0], sentNs, monotonicNs());
+}
