@@ -1,6 +1,6 @@
 // `npm test` and `npm run test:full` (--full): runs the steps of testing/test-steps.ts, shows each with its time, and ends with
 // the plain line `N passed, N failed`. For developers: `npm test -- --only units,tidy`, or `npm test -- <test files>`.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,7 +33,7 @@ function printFailure(where: string, failure: TestFailure): void {
 }
 
 /** Runs the command; its output is shown only if it fails. */
-function runCommand(step: CommandStep): Omit<StepResult, "durationMs"> {
+async function runCommand(step: CommandStep): Promise<Omit<StepResult, "durationMs">> {
   const problem = installFor(step);
   if (problem !== null) {
     printFailure(step.name, { title: "its dependencies could not be installed", detail: problem });
@@ -42,17 +42,16 @@ function runCommand(step: CommandStep): Omit<StepResult, "durationMs"> {
   const [command, ...args] = step.command;
   const path = `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`;
   const env = { ...process.env, PATH: path };
-  const result = spawnSync(command, args, {
-    cwd: root,
-    env,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
+  const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const code = await new Promise<number | string | null>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("close", resolve);
   });
-  const failed = result.status === 0 ? 0 : 1;
-  if (failed) {
-    const detail = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`.trim();
-    printFailure(step.command.join(" "), { title: `exit code ${result.status}`, detail });
-  }
+  const failed = code === 0 ? 0 : 1;
+  if (failed) printFailure(step.command.join(" "), { title: `exit code ${code}`, detail: output.trim() });
   return { name: step.name, passed: 1 - failed, skipped: 0, failed };
 }
 
@@ -156,11 +155,15 @@ function selectSteps(only: string | undefined, isFull: boolean): typeof testStep
 }
 
 async function runSteps(only: string | undefined, isFull: boolean): Promise<StepResult[]> {
-  const results: StepResult[] = [];
-  for (const step of selectSteps(only, isFull)) {
+  const steps = selectSteps(only, isFull);
+  const commands = steps.filter((step) => step.kind === "command");
+  if (commands.length > 0) console.log(`\n== ${commands.map(({ name }) => name).join(", ")}`);
+  // Each of them uses one core.
+  const results = await Promise.all(commands.map((step) => timed(() => runCommand(step))));
+  for (const step of steps) {
+    if (step.kind === "command") continue;
     console.log(`\n== ${step.name}`);
-    const result = await timed(() => (step.kind === "command" ? runCommand(step) : runFolder(step, isFull)));
-    results.push(result);
+    results.push(await timed(() => runFolder(step, isFull)));
   }
   return results;
 }
@@ -177,15 +180,15 @@ async function runNamed(files: readonly string[]): Promise<StepResult[]> {
   return [await timed(() => runFiles("named files", paths, { concurrency: 1, timeoutMs: 30 * 60_000 }))];
 }
 
-function printSummary(results: readonly StepResult[]): void {
+function printSummary(results: readonly StepResult[], durationMs: number): void {
   const sum = (pick: (result: StepResult) => number): number =>
     results.reduce((total, result) => total + pick(result), 0);
   console.log("");
-  for (const { name, passed, skipped, failed, durationMs } of results) {
+  for (const { name, passed, skipped, failed, durationMs: ownMs } of results) {
     const notes = `${skipped > 0 ? `, ${skipped} skipped` : ""}${failed > 0 ? `, ${failed} FAILED` : ""}`;
-    console.log(`${seconds(durationMs).padStart(9)}  ${name}: ${passed} passed${notes}`);
+    console.log(`${seconds(ownMs).padStart(9)}  ${name}: ${passed} passed${notes}`);
   }
-  console.log(`${seconds(sum((result) => result.durationMs)).padStart(9)}  in all`);
+  console.log(`${seconds(durationMs).padStart(9)}  in all`);
   const skipped = sum((result) => result.skipped);
   if (skipped > 0 && isCi)
     console.log(`${skipped} skipped tests count as failed: CI has what they need, or must get it`);
@@ -198,9 +201,10 @@ function printSummary(results: readonly StepResult[]): void {
 async function main(): Promise<void> {
   const options = { full: { type: "boolean", default: false }, only: { type: "string" } } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  printSummary(
-    positionals.length > 0 ? await runNamed(positionals) : await runSteps(values.only, values.full),
-  );
+  const begin = performance.now();
+  const results =
+    positionals.length > 0 ? await runNamed(positionals) : await runSteps(values.only, values.full);
+  printSummary(results, performance.now() - begin);
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -147,6 +147,10 @@ export class CommitLane {
     });
     const now = this.#decisionTime(loaded);
     const decision = decide(loaded, commands, now);
+    if (mode === "hopeful" && !areAllNew(commands, decision.outcomes)) {
+      if (connection.inTransaction) await connection.rollback();
+      return this.#transact(commands, "careful");
+    }
     // Granted rows are locked: their payloads are read as they are now, on the way of the commit.
     const bare = decision.updated.filter((record) => loaded.bare.has(keyText(record)));
     const steps = [
@@ -187,6 +191,21 @@ export class CommitLane {
     }
     return this.#connection;
   }
+}
+
+/**
+ * Hope takes starts as new without a look, and the database says so where one is not: its row is taken. A start that inserts
+ * nothing is told by nobody:
+ *
+ *   start X with request id r -> start X with r again, beside a report on X: X is loaded for the report, r is not, and the
+ *   start would be refused because of the name, where the request id has an answer.
+ */
+function areAllNew(commands: readonly Command[], outcomes: readonly CommandOutcome[]): boolean {
+  return commands.every((command, index) => {
+    if (command.type !== "start") return true;
+    const outcome = outcomes[index];
+    return outcome?.type === "operation" && outcome.changed;
+  });
 }
 
 function failed(commands: readonly Command[], message: string, isFull = false): LaneCommit {

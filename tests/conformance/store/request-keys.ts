@@ -25,6 +25,17 @@ export function exerciseRequestKeys(world: () => World): void {
     assert.equal(changed.length, 1);
   });
 
+  test("a known request id is answered beside a report on its operation, too", async () => {
+    const w = world();
+    const start = w.start({ requestKey });
+    const first = expectOutcome(await w.run(start), "operation").record;
+    const begin = { type: "begin", key: start.key, session: w.session, token: 1 } as const;
+    const { outcomes } = await w.commit(start, begin);
+    const again = expectOutcome(outcomes[0], "operation");
+    assert.deepEqual([again.changed, again.record], [false, first]);
+    expectRefused(outcomes[1], "LEASE_LOST");
+  });
+
   test("the same request id with another body is refused", async () => {
     const w = world();
     await w.started({ requestKey });
