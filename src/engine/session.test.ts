@@ -335,6 +335,11 @@ test("a lease that passes settles all that the session holds, and ends its strea
   assert.ok(late.type === "refused" && late.reason === "LEASE_LOST", "a lost worker changed something");
 });
 
+test("an idle worker whose lease passes is told, though nothing of it had to be settled", async (context) => {
+  const { transport } = await remote(context, { leaseMs: 300 });
+  await eventually("the end of the session", () => transport.heard.includes("ended expired"));
+});
+
 test("an unguarded worker's lost lease is no evidence: its cancelled work ends unconfirmed", async (context) => {
   const all = await remote(context, { leaseMs: 300, guarded: false });
   const attempt = await begun(all);

@@ -26,7 +26,9 @@ export interface Trace {
 /** All attempts that left a trace. */
 export function readTraces(folder: string): Trace[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).map((file) => readTrace(join(folder, file)));
+  const traces = readdirSync(folder).map((file) => readTrace(join(folder, file)));
+  // A worker that is killed between making the file and its first line leaves an empty one: nothing was begun.
+  return traces.filter(({ begins, pids }) => begins > 0 || pids.length > 0);
 }
 
 /** The attempts of one operation, in their order. */

@@ -87,7 +87,7 @@ const leases: readonly Mutant[] = [
       { file: COMMANDS, find: "leaseMs > 0 && ", replace: "" },
     ],
     killers: [
-      byStore("the end of the first lease is known when a server starts; embedded", "AssertionError"),
+      byStore("the end of the first lease is known when a server starts; those without", "AssertionError"),
     ],
   },
   {
@@ -121,10 +121,10 @@ const leases: readonly Mutant[] = [
       {
         file: KEEPER,
         find: "if (hasExpired || (isShared && someMayBeOver())) await expired();\n",
-        replace: "if (!hasExpired) await expired();\n",
+        replace: "",
       },
     ],
-    killers: [bySession("a lease that passes settles all that the session holds", "not within")],
+    killers: [bySession("an idle worker whose lease passes is told", "not within")],
   },
 ];
 
