@@ -2,6 +2,10 @@
 // that a file that hangs or crashes still tells how far it came.
 import { inspect } from "node:util";
 
+// Once nothing keeps the process alive it ends at once. Node 24.21 may else turn for ever in the clean-up of its handles (the
+// profile of such a process: uv_run below Environment::CleanupHandles, no system call); what is left open still keeps it.
+process.once("exit", () => process.exit());
+
 /** One line of a test file's report. */
 export type ReportLine =
   | { event: "begin"; title: string }
