@@ -82,6 +82,8 @@ function memberConfig(
 export class PatroniCluster implements AsyncDisposable {
   readonly #etcd: OwnedProcess;
   readonly #members: Member[] = [];
+  /** Senders of a leader that tells its standbys nothing more. */
+  readonly #stopped: number[] = [];
 
   private constructor(etcd: OwnedProcess) {
     this.#etcd = etcd;
@@ -152,6 +154,7 @@ export class PatroniCluster implements AsyncDisposable {
   async stopSending({ databases }: Member): Promise<void> {
     for (const { pid } of await databases.query("SELECT pid FROM pg_stat_replication")) {
       process.kill(Number(pid), "SIGSTOP");
+      this.#stopped.push(Number(pid));
     }
   }
 
@@ -160,6 +163,8 @@ export class PatroniCluster implements AsyncDisposable {
     const postmaster = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]);
     await patroni.kill("SIGKILL");
     process.kill(postmaster, "SIGKILL");
+    // What is stopped does not notice that its postmaster is gone, and keeps the pipes that it was started with.
+    for (const pid of this.#stopped.splice(0)) process.kill(pid, "SIGKILL");
     await eventually("its postmaster is gone", async () => !isAlive(postmaster));
   }
 
