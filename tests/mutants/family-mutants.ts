@@ -144,7 +144,7 @@ const sweeps: readonly Mutant[] = [
     breaks: "C5",
     edits: [
       {
-        file: "src/stores/sqlite/decision-writer.ts",
+        file: "src/stores/kin-pressure.ts",
         find: "isClosed(parent) && isGentler(cancel, urgencyOf(parent));",
         replace: "false;",
       },

@@ -1,6 +1,7 @@
 // Links of children to parents, and which children the sweep must tell. After all rows: it reads their last state.
 import { type Decision, keyText } from "../../engine/decision.ts";
-import { isGentler, type OperationRecord, type ParentLink, urgencyOf } from "../../engine/operation.ts";
+import { type OperationRecord, type ParentLink, urgencyOf } from "../../engine/operation.ts";
+import { isAsUrgent, isClosed, pressingLinks } from "../kin-pressure.ts";
 import type { SqlValue } from "../operation-rows.ts";
 import * as statements from "./commit-statements.ts";
 import type { Step } from "./postgres-burst.ts";
@@ -51,27 +52,5 @@ function linkRows(
       known.detached === link.detached;
     if (isSame) return [];
     return [[tenant, link.service, link.name, service, name, link.policy, link.detached ? 1 : 0]];
-  });
-}
-
-/** Cancelling or done: it takes no children, and what it had is to stop. */
-function isClosed({ cancel, doneTime }: OperationRecord): boolean {
-  return cancel !== null || doneTime !== null;
-}
-
-function isAsUrgent(before: OperationRecord, after: OperationRecord): boolean {
-  const [old, now] = [urgencyOf(before), urgencyOf(after)];
-  return old.force === now.force && old.graceEndTime === now.graceEndTime;
-}
-
-/** The closed parents of a child whose cancel is gentler than theirs asks for. */
-function pressingLinks(
-  { tenant, cancel, doneTime, parents }: OperationRecord,
-  find: (key: string) => OperationRecord | undefined,
-): ParentLink[] {
-  if (cancel === null || doneTime !== null || cancel.force) return [];
-  return parents.filter(({ service, name, policy, detached }) => {
-    const parent = detached || policy !== "cancel" ? undefined : find(keyText({ service, tenant, name }));
-    return parent !== undefined && isClosed(parent) && isGentler(cancel, urgencyOf(parent));
   });
 }

@@ -6,12 +6,12 @@ import type { Decision } from "../../engine/decision.ts";
 import { keyText } from "../../engine/decision.ts";
 import {
   isDone,
-  isGentler,
   nextTimer,
   type OperationRecord,
   type ParentLink,
   urgencyOf,
 } from "../../engine/operation.ts";
+import { isAsUrgent, isClosed, pressingLinks } from "../kin-pressure.ts";
 import {
   amendValues,
   derivedColumns,
@@ -204,28 +204,6 @@ export class DecisionWriter {
       );
     }
   }
-}
-
-/** Cancelling or done: it takes no children, and what it had is to stop. */
-function isClosed({ cancel, doneTime }: OperationRecord): boolean {
-  return cancel !== null || doneTime !== null;
-}
-
-function isAsUrgent(before: OperationRecord, after: OperationRecord): boolean {
-  const [old, now] = [urgencyOf(before), urgencyOf(after)];
-  return old.force === now.force && old.graceEndTime === now.graceEndTime;
-}
-
-/** The closed parents of a child whose cancel is gentler than theirs asks for. */
-function pressingLinks(
-  { tenant, cancel, doneTime, parents }: OperationRecord,
-  find: (key: string) => OperationRecord | undefined,
-): ParentLink[] {
-  if (cancel === null || doneTime !== null || cancel.force) return [];
-  return parents.filter(({ service, name, policy, detached }) => {
-    const parent = detached || policy !== "cancel" ? undefined : find(keyText({ service, tenant, name }));
-    return parent !== undefined && isClosed(parent) && isGentler(cancel, urgencyOf(parent));
-  });
 }
 
 function hasKinChange(record: OperationRecord, before: OperationRecord): boolean {
