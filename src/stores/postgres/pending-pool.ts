@@ -11,6 +11,9 @@ import type { BindValue, ColumnValue, Statement } from "./queryable.ts";
 /** Rows that are looked through in order before groups are. */
 const ROWS_FIRST = 200;
 
+/** Commands that may take the operation they name away from an acquire. */
+const TAKERS: ReadonlySet<Command["type"]> = new Set(["cancel", "delete", "assign", "tick"]);
+
 interface Question {
   step: Step;
   take(rows: Rows): void;
@@ -32,17 +35,18 @@ export class PendingPool {
     this.#loosened = loosened;
   }
 
-  /** The first questions; none without an acquire. */
-  steps(commands: readonly Command[]): Question[] {
+  /**
+   * The first questions; none without an acquire. `targets`: how many operations the batch touches that it does not name, each
+   * of which may be one that an acquire would have taken.
+   */
+  steps(commands: readonly Command[], targets: number): Question[] {
     const acquires = commands.filter((command): command is AcquireCommand => command.type === "acquire");
     this.#types = [...new Set(acquires.flatMap(({ types }) => types))].sort();
     if (this.#types.length === 0) return [];
     // One more for each command that may take one away: a session that gets fewer than it asked for believes that there
     // is no more.
-    const takers = commands.filter(
-      ({ type }) => type === "cancel" || type === "delete" || type === "assign",
-    ).length;
-    this.#wanted = acquires.reduce((sum, { limit }) => sum + limit, 0) + takers;
+    const takers = commands.filter(({ type }) => TAKERS.has(type)).length;
+    this.#wanted = acquires.reduce((sum, { limit }) => sum + limit, 0) + takers + targets;
     const values = [columnArray("text", this.#types), this.#now, this.#wanted];
     const rows = Math.max(ROWS_FIRST, 2 * this.#wanted);
     return [

@@ -107,6 +107,8 @@ class Loading implements LoadedReadSet {
   readonly #looked = new Set<string>();
   /** Whose payloads may be older than their rows. */
   readonly #doubtful = new Map<string, OperationKey>();
+  /** Whether it was looked for what acquires may grant. */
+  #isPoolAsked = false;
   /** Operations that commands may give a lease to by their name. */
   readonly #assigned: OperationKey[] = [];
 
@@ -151,7 +153,13 @@ class Loading implements LoadedReadSet {
       this.#askForTargets(index, command);
     }
     if (requested.length > 0) this.#askForRequestKeys(requested);
-    for (const step of this.#pending.steps(commands)) this.#questions.push(step);
+    // How many pending operations the batch ends by itself must be known first.
+    this.#isPoolAsked = !commands.some(endsPending);
+    if (this.#isPoolAsked) this.#askPool(0);
+  }
+
+  #askPool(targets: number): void {
+    for (const step of this.#pending.steps(this.#scope.commands, targets)) this.#questions.push(step);
   }
 
   #askForSessions(commands: readonly Command[]): void {
@@ -294,6 +302,10 @@ class Loading implements LoadedReadSet {
 
   /** What the last wave has made a question of. */
   #askForMore(): void {
+    if (!this.#isPoolAsked) {
+      this.#isPoolAsked = true;
+      this.#askPool([...this.targets.values()].reduce((sum, { length }) => sum + length, 0));
+    }
     for (const step of this.#pending.moreSteps()) this.#questions.push(step);
     for (const row of this.#pending.takeFound()) {
       const record = rowToRecord(row as unknown as OperationRow);
@@ -405,6 +417,12 @@ class Loading implements LoadedReadSet {
         return false;
     }
   }
+}
+
+/** It may end pending operations that it does not name: those that the first questions find for it. */
+function endsPending(command: Command): boolean {
+  if (command.type === "start") return command.supersedeKey !== "";
+  return command.type === "tickDue" || command.type === "sweepChildren";
 }
 
 /** What `payloadsByKey` answered, by keyText. */

@@ -102,6 +102,7 @@ export class ReadSetLoader {
         case "cancel":
         case "delete":
         case "assign":
+        case "tick":
           loading.takers++;
           break;
         case "openSession":
@@ -112,7 +113,7 @@ export class ReadSetLoader {
           if (loading.isOpen(command.session)) this.#findPending(loading, index, command, now);
           break;
         case "tickDue":
-          this.#target(loading, index, this.#tickDue, now, command.limit);
+          loading.takers += this.#target(loading, index, this.#tickDue, now, command.limit);
           break;
         case "closeSession":
           this.#target(loading, index, this.#closeSession, command.session);
@@ -122,7 +123,7 @@ export class ReadSetLoader {
           this.#findExpired(loading, index, command.limit, now);
           break;
         case "sweepChildren":
-          this.#target(loading, index, this.#sweepChildren, command.limit);
+          loading.takers += this.#target(loading, index, this.#sweepChildren, command.limit);
           break;
         case "restartWatch":
           this.#target(loading, index, this.#restartWatch, command.before, command.limit);
@@ -139,13 +140,13 @@ export class ReadSetLoader {
     if (command.parentAttempt) this.#loadOperation(loading, command.parentAttempt.key);
     const { operationType: type, supersedeKey } = command;
     for (const slot of slotsOf({ ...command, service, tenant, type })) loading.used(slot);
-    if (supersedeKey !== "")
-      this.#target(loading, index, this.#superseded, service, tenant, type, supersedeKey);
+    if (supersedeKey === "") return;
+    loading.takers += this.#target(loading, index, this.#superseded, service, tenant, type, supersedeKey);
   }
 
   /**
-   * Due pending operations that no earlier acquire of the batch was given. One more for each command before it that
-   * may take one away, or free a slot: a session that gets fewer than it asked for believes that there is no more.
+   * Due pending operations that no earlier acquire of the batch was given. One more for each command and target before it
+   * that may take one away, or free a slot: a session that gets fewer than it asked for believes that there is no more.
    */
   #findPending(loading: Loading, index: number, command: AcquireCommand, now: Instant): void {
     const wanted = command.limit + loading.takers + loading.loosened;
@@ -175,12 +176,14 @@ export class ReadSetLoader {
     loading.targets.set(index, targets);
   }
 
-  #target(loading: Loading, index: number, statement: StatementSync, ...values: SqlValue[]): void {
+  /** How many it has found. */
+  #target(loading: Loading, index: number, statement: StatementSync, ...values: SqlValue[]): number {
     const rows = allRows<StoredRow>(statement, ...values);
     loading.targets.set(
       index,
       rows.map((row) => this.#add(loading, row)),
     );
+    return rows.length;
   }
 
   #add(loading: Loading, row: StoredRow, isGiven = false): OperationRecord {
@@ -257,7 +260,7 @@ class Loading implements LoadedReadSet {
   /** Those of acquires that were given more than their limit. */
   readonly spare: OperationRecord[] = [];
   readonly room: SlotRoom;
-  /** Commands so far that may take a pending operation away from an acquire. */
+  /** Commands and targets so far that may take a pending operation away from an acquire. */
   takers = 0;
   /** Loaded operations that may free a slot, or not take the one that an acquire has counted for them. */
   loosened = 0;

@@ -1,6 +1,7 @@
 // Sessions, grants and timers: what the store finds for acquire, tickDue and closeSession.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Command } from "../../../src/engine/commands.ts";
 import {
   expectOutcome,
   expectRefused,
@@ -119,6 +120,28 @@ export function exerciseLeases(world: () => World): void {
       names.slice(2),
     );
   });
+
+  for (const ending of ["tick", "tickDue", "start"] as const) {
+    test(`an acquire is filled though a ${ending} of the same batch has ended its first find`, async () => {
+      const w = world();
+      const first = await w.started({ policy: { ...policy, unwatchedMs: 1000 }, supersedeKey: "one" });
+      w.harness.advance(2 * SECOND);
+      const next = await w.started();
+      w.harness.advance(1);
+      const commands: Record<typeof ending, Command> = {
+        tick: { type: "tick", key: keyOf(first) },
+        tickDue: { type: "tickDue", limit: 1000 },
+        start: w.start({ supersedeKey: "one", startAfter: w.store.clock.now() + 60_000_000 }),
+      };
+      const { outcomes } = await w.commit(w.openSession(), commands[ending], w.acquire(1));
+      const { grants } = expectOutcome(outcomes[2], "granted");
+      assert.deepEqual(
+        grants.map(({ record }) => record.name),
+        [next.name],
+      );
+      assert.equal((await w.get(first))?.record.state, "CANCELLED");
+    });
+  }
 
   test("an operation is not granted before its start, nor after its deadline", async () => {
     const w = world();
