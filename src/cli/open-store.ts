@@ -9,8 +9,9 @@ import type { Logger } from "../base/logger.ts";
 import { createPrivateFile } from "../base/private-files.ts";
 import type { SharedFiles } from "../base/shared-files.ts";
 import type { Store } from "../engine/store.ts";
+import type { PostgresStore } from "../stores/postgres/postgres-store.ts";
 import { SqliteStore } from "../stores/sqlite/sqlite-store.ts";
-import { type StoreConfig, urlWithPassword } from "./config/store-config.ts";
+import { type DatabaseConfig, type StoreConfig, urlWithPassword } from "./config/store-config.ts";
 import { CliError, exitCodes } from "./exit-codes.ts";
 import { printError } from "./output.ts";
 import { packageVersion } from "./package-version.ts";
@@ -60,36 +61,73 @@ interface StoreEvents {
 }
 
 async function openPostgres(folder: string, config: StoreConfig, events: StoreEvents): Promise<OpenedStore> {
-  const [{ PostgresStore }, { parsePostgresUrl }, { lockFolder }] = await Promise.all([
-    import("../stores/postgres/postgres-store.ts"),
+  const [{ parsePostgresUrl }, { lockFolder }] = await Promise.all([
     import("../stores/postgres/postgres-url.ts"),
     import("../stores/sqlite/folder-lock.ts"),
   ]);
-  const { label } = parsePostgresUrl(config.url);
+  const { databases = [] } = config;
+  const labels = [config, ...databases].map(({ url }) => parsePostgresUrl(url).label);
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
   // The folder names this node: two of one name would settle each other's work.
   const lock = lockFolder(folder);
+  const opened: Store[] = [];
   try {
     const node = nodeOf(folder);
-    const { poolSize, applicationName, listen } = config;
-    const store = await PostgresStore.open({
-      url: urlWithPassword(config),
-      ...(poolSize !== undefined && { poolSize }),
+    const open = await databaseOpener(node, config, events);
+    const main = await open(config);
+    opened.push(main);
+    for (const database of databases) opened.push(await open(database));
+    const store = await routed(main, opened.slice(1), databases);
+    const close = async (): Promise<void> => {
+      await store.close();
+      lock.release();
+    };
+    const shared = { node, files: main.files };
+    const label = `operations in PostgreSQL at ${labels.join(", ")}, node ${node} in ${folder}`;
+    return { store, label, shared, close };
+  } catch (error) {
+    await Promise.allSettled(opened.map((store) => store.close()));
+    lock.release();
+    throw error;
+  }
+}
+
+/** What opens one database of the store; all of them know this process by the same name. */
+async function databaseOpener(
+  node: string,
+  { applicationName, listen }: StoreConfig,
+  events: StoreEvents,
+): Promise<(place: DatabaseConfig) => Promise<PostgresStore>> {
+  const { PostgresStore } = await import("../stores/postgres/postgres-store.ts");
+  return (place) =>
+    PostgresStore.open({
+      url: urlWithPassword(place),
+      ...(place.poolSize !== undefined && { poolSize: place.poolSize }),
       ...(applicationName !== undefined && { applicationName }),
       ...(listen !== undefined && { listen }),
       node: { node, version: packageVersion(), host: hostname() },
       ...events,
     });
-    const close = async (): Promise<void> => {
-      await store.close();
-      lock.release();
+}
+
+/** Several databases as one store; one as it is. */
+async function routed(
+  main: Store,
+  others: readonly Store[],
+  databases: readonly DatabaseConfig[],
+): Promise<Store> {
+  if (others.length === 0) return main;
+  const { RoutedStore } = await import("../stores/routed/routed-store.ts");
+  const routes = databases.flatMap(({ services, tenants }, index) => {
+    const store = others[index];
+    if (store === undefined) return [];
+    return {
+      store,
+      services: services ? new Set(services) : null,
+      tenants: tenants ? new Set(tenants) : null,
     };
-    const shared = { node, files: store.files };
-    return { store, label: `operations in PostgreSQL at ${label}, node ${node} in ${folder}`, shared, close };
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
+  });
+  return new RoutedStore(main, routes);
 }
 
 /** The name of the node whose folder this is; made with the folder's first use. */

@@ -119,6 +119,8 @@ export interface CompleteCommand extends SteppedCommand {
   response: Payload;
   /** Hash of the response: a repeated report of the same result is OK (S12). */
   digest: string;
+  /** Only the result is known, and not that all work has stopped: it is held until there is evidence. */
+  mayStillRun?: boolean;
 }
 
 export interface FailCommand extends SteppedCommand {
@@ -133,6 +135,8 @@ export interface FailCommand extends SteppedCommand {
   /** What went wrong with the clean-up of work that was stopped, for the receipt; at most 1024 characters. */
   cleanUp?: string;
   digest: string;
+  /** As of CompleteCommand; while a cancel is under way the end is then STOP_UNCONFIRMED. */
+  mayStillRun?: boolean;
 }
 
 /** The work stopped because of the cancel, and this is how that is known. */

@@ -38,5 +38,5 @@ test("a commit that fails is told to its callers, and counted by nobody", async 
   const beats = ["a", "b"].map((session) => committer.submit({ type: "heartbeat", session }));
   for (const beat of beats) await assert.rejects(beat, { reason: "STORAGE_UNAVAILABLE" });
   assert.deepEqual(counted, []);
-  assert.deepEqual([committer.sent, committer.settled], [1, 1]);
+  assert.deepEqual([committer.count.sent, committer.count.settled], [1, 1]);
 });

@@ -1,5 +1,5 @@
 // Group commit: one transaction carries every command that arrived while the last one was committing. No delay is
-// added when idle: a lone command is committed at once.
+// added when idle: a lone command is committed at once. Several databases have one each (spread-committer.ts).
 
 import { monotonicMs } from "../base/clock.ts";
 import { RpcError } from "../base/rpc-error.ts";
@@ -7,7 +7,7 @@ import type { Command, CommandOutcome } from "./commands.ts";
 import { keyText } from "./decision.ts";
 import type { Commit } from "./engine-metrics.ts";
 import type { OperationKey, StoredOperation } from "./operation.ts";
-import type { CommitResult, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** More than this in one transaction only adds latency: the fsync is long paid for. */
 const BATCH_MAX = 512;
@@ -49,8 +49,49 @@ class ChangedBatch {
   }
 }
 
+/** Batches that were sent, and how many of the first of them were answered: both only grow. */
+export class CommitCount {
+  /** Those under way, by their number; the oldest first. */
+  readonly #open = new Set<number>();
+  #sent = 0;
+  #settled = 0;
+
+  /** Batches that were sent to the store. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** So many of the first batches were answered, the failed ones too, and their changes are being handed out or were. */
+  get settled(): number {
+    return this.#settled;
+  }
+
+  /** Answers the batch's number. */
+  begin(): number {
+    this.#open.add(++this.#sent);
+    return this.#sent;
+  }
+
+  end(number: number): void {
+    this.#open.delete(number);
+    const [oldest = this.#sent + 1] = this.#open;
+    this.#settled = oldest - 1;
+  }
+}
+
+/** A committer among several. */
+export interface CommitterPlace {
+  /** See `Store.places`. */
+  place: number;
+  /** Of all of them. */
+  count: CommitCount;
+}
+
 /** Queues commands for the store and hands out their outcomes once they are durable (G9). */
 export class Committer {
+  /** Its batches. */
+  readonly count: CommitCount;
+  readonly #place: number;
   readonly #store: Pick<Store, "commit">;
   readonly #onChanged: (changed: readonly StoredOperation[]) => void;
   readonly #onGranted: (outcome: GrantedOutcome) => void;
@@ -58,8 +99,6 @@ export class Committer {
   #queue: Waiting[] = [];
   #heartbeats: Waiting[] = [];
   #inFlight = 0;
-  #sent = 0;
-  #settled = 0;
   #scheduled = false;
 
   /**
@@ -71,21 +110,14 @@ export class Committer {
     onChanged: (changed: readonly StoredOperation[]) => void,
     onGranted: (outcome: GrantedOutcome) => void,
     onCommit: (commit: Commit) => void = () => {},
+    { place, count }: CommitterPlace = { place: 0, count: new CommitCount() },
   ) {
     this.#store = store;
+    this.#place = place;
+    this.count = count;
     this.#onChanged = onChanged;
     this.#onGranted = onGranted;
     this.#onCommit = onCommit;
-  }
-
-  /** Batches that were sent to the store. */
-  get sent(): number {
-    return this.#sent;
-  }
-
-  /** Batches that were answered, the failed ones too, and whose changes are being handed out or were. */
-  get settled(): number {
-    return this.#settled;
   }
 
   /** Rejects with STORAGE_FULL or STORAGE_UNAVAILABLE when the outcome is not known to be durable. */
@@ -135,12 +167,13 @@ export class Committer {
   /** The store answers in the order of its calls, so outcomes and changes are handed out in the order of commits. */
   async #commit(batch: readonly Waiting[]): Promise<void> {
     this.#inFlight++;
-    this.#sent++;
+    const number = this.count.begin();
     const commands = batch.map((waiting) => waiting.command);
     const startMs = monotonicMs();
     try {
-      const result = await this.#answered(this.#store.commit(commands));
-      this.#onCommit({ commands, ...result, durationMs: monotonicMs() - startMs });
+      const result = await this.#store.commit(commands);
+      this.count.end(number);
+      this.#onCommit({ commands, ...result, durationMs: monotonicMs() - startMs, place: this.#place });
       for (const outcome of result.outcomes) if (outcome.type === "granted") this.#onGranted(outcome);
       this.#onChanged(result.changed);
       const changed = new ChangedBatch(result.changed);
@@ -153,18 +186,11 @@ export class Committer {
           );
       }
     } catch (error) {
+      this.count.end(number);
       for (const waiting of batch) waiting.reject(error);
     } finally {
       this.#inFlight--;
       this.#send();
-    }
-  }
-
-  async #answered(commit: Promise<CommitResult>): Promise<CommitResult> {
-    try {
-      return await commit;
-    } finally {
-      this.#settled++;
     }
   }
 }

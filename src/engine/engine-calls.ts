@@ -1,5 +1,5 @@
 // What callers ask of the engine, and what they get. Starts have a file of their own (start-command.ts).
-import type { Verdict } from "./commands.ts";
+import type { CancelCommand, Verdict } from "./commands.ts";
 import type { OperationKey, StoredOperation } from "./operation.ts";
 
 export interface CancelCall {
@@ -20,6 +20,8 @@ export interface CancelCall {
   ifRevision?: number | null;
   /** The caller's trace context (W3C traceparent): the spans of the attempts are linked to it. */
   traceparent?: string | undefined;
+  /** A rule's, where the server itself cancels: refused by no policy. Default: a caller's, "cancel". */
+  cause?: CancelCommand["cause"];
 }
 
 /** What a cancel met, and the operation after it. */

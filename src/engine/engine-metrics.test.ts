@@ -43,7 +43,7 @@ function commit(
     const { record } = storedOperation({ createTime: at(1), updateTime: at(1), ...changes });
     return { record, response: null, metadata: null };
   });
-  metrics.committed({ commands, outcomes, changed, durationMs: 2 });
+  metrics.committed({ commands, outcomes, changed, durationMs: 2, place: 0 });
 }
 
 /** "a,b=1": each point of an instrument, and the sum of its seconds for a histogram. */

@@ -17,6 +17,8 @@ export interface Commit {
   readonly changed: readonly StoredOperation[];
   /** From the call of the store to the answer. */
   readonly durationMs: number;
+  /** Which of several databases took it; 0 where there is one. See `Store.places`. */
+  readonly place: number;
 }
 
 /** Told of every commit, in their order, before its callers are answered. It must not throw. */
@@ -53,7 +55,12 @@ export class EngineMetrics implements EngineObserver {
    * commits come in order and each has a time of its own; so nothing has to be remembered of any operation:
    *
    *   commit 1 ends an operation -> commit 2 deletes it: it comes again, done, and its end is not after commit 1.
+   *
+   * Of several databases each has its own, by its place: their commits come in no order, and by clocks of their own.
    */
+  readonly #horizons: Instant[] = [];
+  readonly #startTime: Instant;
+  /** That of the commit that is looked at. */
   #horizon: Instant;
   readonly #isShared: boolean;
   /**
@@ -68,7 +75,8 @@ export class EngineMetrics implements EngineObserver {
     this.#clock = store.clock;
     this.#isShared = store.isShared ?? false;
     this.#figures = figures;
-    this.#horizon = store.clock.now();
+    this.#startTime = store.clock.now();
+    this.#horizon = this.#startTime;
     this.measurements.addSource(async () => this.#operations(await store.liveCounts()));
     this.measurements.addSource(async () => sessionFigures(await store.listSessions()));
     this.measurements.addSource(async () => [only(instruments.attemptsHeld, await store.heldCount())]);
@@ -78,19 +86,20 @@ export class EngineMetrics implements EngineObserver {
     ]);
   }
 
-  committed({ commands, outcomes, changed, durationMs }: Commit): void {
+  committed({ commands, outcomes, changed, durationMs, place }: Commit): void {
     this.measurements.record(instruments.commitDuration, [], durationMs / 1000);
     this.measurements.record(instruments.commitBatch, [], commands.length);
     for (const [index, command] of commands.entries()) {
       const outcome = outcomes[index];
       if (outcome !== undefined) this.#answered(command, outcome);
     }
+    this.#horizon = this.#horizons[place] ?? this.#startTime;
     let horizon = this.#horizon;
     for (const { record } of changed) {
       this.#changed(record);
       horizon = Math.max(horizon, record.updateTime);
     }
-    this.#horizon = horizon;
+    this.#horizons[place] = horizon;
   }
 
   #answered(command: Command, outcome: CommandOutcome | CommitFailure): void {

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { makeId } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Command, CommandOutcome, Grant } from "./commands.ts";
-import { Committer, type FoundOutcome } from "./committer.ts";
+import { type CommitCount, Committer, type FoundOutcome } from "./committer.ts";
 import { keyText } from "./decision.ts";
 import type { Commit } from "./engine-metrics.ts";
 import { EngineObservers } from "./engine-observers.ts";
@@ -14,6 +14,8 @@ import { OperationTypes } from "./operation-types.ts";
 import type { ReceiptKeys } from "./receipts/receipt-keys.ts";
 import { RemoteChanges } from "./remote-changes.ts";
 import { SessionDirectory } from "./session-directory.ts";
+import { SpreadCommitter } from "./spread-committer.ts";
+import type { OrderElsewhere } from "./stand-in.ts";
 import type { Store } from "./store.ts";
 import { Waiters } from "./waiters.ts";
 import { WatchPresence } from "./watch-presence.ts";
@@ -44,7 +46,9 @@ export class EngineParts {
   /** This process among those that share the store; undefined where it is not shared. */
   readonly node: string | undefined;
   readonly remote: RemoteChanges;
-  readonly #committer: Committer;
+  /** Null as long as nobody runs children in other databases. */
+  orderElsewhere: OrderElsewhere | null = null;
+  readonly #committer: Committer | SpreadCommitter;
   #following: { close(): void } | null = null;
 
   constructor({ store, logger, receiptKeys = null, node }: EngineOptions) {
@@ -55,15 +59,7 @@ export class EngineParts {
     this.logger = logger;
     this.clock = clock;
     this.types = new OperationTypes(store, logger);
-    this.#committer = new Committer(
-      store,
-      (changed) => this.#changed(changed),
-      ({ grants }) => this.#granted(grants),
-      (commit) => {
-        this.#logFailures(commit);
-        this.observers.committed(commit);
-      },
-    );
+    this.#committer = this.#committerOf(store);
     this.presence = new WatchPresence({
       clock,
       logger,
@@ -82,7 +78,7 @@ export class EngineParts {
     this.maintenance = new EngineMaintenance({
       ...{ store, logger, submit, sessions: this.sessions, node: this.node },
     });
-    const commits = this.#committer;
+    const commits: CommitCount = this.#committer.count;
     this.feed = new FeedHub({ store, commits, hold: (keys) => this.presence.holdAll(keys) });
     this.remote = new RemoteChanges({
       ...{ store, clock, logger, commits, waiters: this.waiters, sessions: this.sessions, feed: this.feed },
@@ -91,6 +87,24 @@ export class EngineParts {
     });
     const figures = { waiters: () => this.waiters.count, watchers: () => this.feed.count };
     this.observers = new EngineObservers({ store, logger, keys: receiptKeys, figures });
+  }
+
+  #committerOf(store: Store): Committer | SpreadCommitter {
+    const { places } = store;
+    const listeners = [
+      (changed: readonly StoredOperation[]) => this.#changed(changed),
+      ({ grants }: { grants: readonly Grant[] }) => this.#granted(grants),
+      (commit: Commit) => {
+        this.#logFailures(commit);
+        this.observers.committed(commit);
+      },
+    ] as const;
+    if (places === null) return new Committer(store, ...listeners);
+    return new SpreadCommitter(
+      places,
+      (each, place) => new Committer(each, ...listeners, place),
+      () => this.sessions,
+    );
   }
 
   /** A command that breaks its transaction is a bug: its caller is told to try again, so the log is where it is seen. */

@@ -4,12 +4,13 @@ import type { OpenSessionCommand } from "./commands.ts";
 import type { EngineMetrics } from "./engine-metrics.ts";
 import { type EngineOptions, EngineParts } from "./engine-parts.ts";
 import type { FeedHub } from "./feed-hub.ts";
-import type { OperationPolicy } from "./operation.ts";
+import type { OperationKey, OperationPolicy } from "./operation.ts";
 import { OperationCalls } from "./operation-calls.ts";
 import type { StartCheck } from "./operation-types.ts";
 import type { ReceiptChain } from "./receipts/receipt-chain.ts";
 import type { HeldAttempt, Session } from "./session.ts";
 import type { ResumedSession, WorkerView } from "./session-directory.ts";
+import { CHILD_ELSEWHERE_TYPE, type OrderElsewhere, standInPolicy } from "./stand-in.ts";
 import type { CancelHistory, DeclaredType, LiveCounts } from "./store.ts";
 import type { WorkerTransport } from "./worker-transport.ts";
 
@@ -95,6 +96,22 @@ export class Engine extends OperationCalls {
 
   policyOf(type: string): OperationPolicy | undefined {
     return this.#parts.types.policyOf(type);
+  }
+
+  /** True if the store is several databases: then `serveElsewhere` is to be called, and stand-ins are to be run. */
+  get isSpread(): boolean {
+    return this.#parts.store.feeds.length > 1;
+  }
+
+  /** Children in another database than their parent can be started from now on. */
+  serveElsewhere(orderElsewhere: OrderElsewhere): void {
+    this.registerType(CHILD_ELSEWHERE_TYPE, standInPolicy);
+    this.#parts.orderElsewhere = orderElsewhere;
+  }
+
+  /** Operations of a type that are CANCELLING or held, the oldest first; at most `limit`. */
+  stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]> {
+    return this.#parts.store.stoppingOperations(type, limit);
   }
 
   cancelHistory(service: string, tenant: string, type: string): Promise<CancelHistory> {

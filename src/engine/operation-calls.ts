@@ -1,7 +1,7 @@
 // The calls on operations: starting, reading, waiting, cancelling. Each becomes commands or reads; all rules are in
 // `transition`. What the rest of the server needs beside them is in engine.ts.
 import type { Clock } from "../base/clock.ts";
-import { RpcError } from "../base/rpc-error.ts";
+import { invalidField, RpcError } from "../base/rpc-error.ts";
 import { childCommandOf, type EngineChildStart, requireChild, requireHeld } from "./children.ts";
 import type { StartCommand } from "./commands.ts";
 import { keyText, type SlotKey } from "./decision.ts";
@@ -19,11 +19,13 @@ import {
   type OperationDetail,
   type OperationKey,
   type OperationPolicy,
+  type Payload,
   type StoredOperation,
   type StoredReceipt,
 } from "./operation.ts";
 import { type RefusedCall, refusalError } from "./refusal-error.ts";
-import type { HeldAttempt, Session } from "./session.ts";
+import type { FencedCommand, HeldAttempt, Session } from "./session.ts";
+import { standInOf } from "./stand-in.ts";
 import {
   type RerunCall,
   rerunCommandOf,
@@ -132,10 +134,11 @@ export class OperationCalls {
       force = false,
       ifRevision = null,
       traceparent,
+      cause = "cancel",
       ...rest
     } = call;
     this.#parts.observers.noteTrace("cancel", key, traceparent);
-    const options = { cause: "cancel", includeDeleted, onBehalfOf, requestId, force, ifRevision } as const;
+    const options = { cause, includeDeleted, onBehalfOf, requestId, force, ifRevision } as const;
     const command = { ...rest, ...options, key, type: "cancel" } as const;
     const { outcome, stored: changed } = await this.#parts.submitFound(command, key);
     if (outcome.type === "refused") throw refusalError(outcome, { name: key.name, ifRevision });
@@ -152,18 +155,30 @@ export class OperationCalls {
     return this.#kept(call.key);
   }
 
+  /** A report in the place of a worker that may be gone; fenced as its own. A refused one changes nothing. */
+  async reportFor(command: FencedCommand): Promise<void> {
+    await this.#parts.submit(command);
+  }
+
   /** Hides the operation from clients; never stops its work unless its type says so. */
   async delete(call: DeleteCall): Promise<void> {
     const outcome = await this.#parts.submit({ type: "delete", ...call });
     if (outcome.type === "refused") throw refusalError(outcome, { name: call.key.name });
   }
 
-  /** Starts a child of an attempt that the session runs. Throws LEASE_LOST, PARENT_CLOSED, CHILD_LIMIT, REQUEST_ID_REUSED. */
+  /**
+   * Starts a child of an attempt that the session runs; of a service in another database its stand-in beside the parent.
+   * Throws LEASE_LOST, PARENT_CLOSED, CHILD_LIMIT, REQUEST_ID_REUSED, and INVALID_FIELD for what a stand-in cannot be.
+   */
   async startChild(session: Session, start: EngineChildStart): Promise<StoredOperation> {
-    const { parent, type } = start;
+    const { parent, type, service } = start;
     requireHeld(session, parent);
     const { record } = await this.#kept(parent.key);
-    const command = childCommandOf(start, record, session, await this.#policyOf(type), this.clock.now());
+    const policy = await this.#policyOf(type);
+    const asked = this.#isTogether(parent.key, service)
+      ? { start, policy }
+      : standInOf(start, record, policy, this.#orderElsewhere(start));
+    const command = childCommandOf(asked.start, record, session, asked.policy, this.clock.now());
     const { operation } = await this.#start(command, { name: parent.key.name });
     return operation;
   }
@@ -176,11 +191,28 @@ export class OperationCalls {
     timeoutMs: number,
   ): Promise<StoredOperation> {
     requireHeld(session, parent);
-    const key = { ...child, tenant: parent.key.tenant };
+    // One in another database is known by its stand-in's name, which is beside the parent.
+    const service = this.#isTogether(parent.key, child.service) ? child.service : parent.key.service;
+    const key = { ...child, service, tenant: parent.key.tenant };
     return this.#wait(key, { timeoutMs, onCallerGone() {} }, (stored) => {
       requireChild(stored.record, parent.key);
       return this.#seen(stored);
     });
+  }
+
+  /** True if an operation and the children that it has in a service are in one database. */
+  #isTogether(parent: OperationKey, service: string): boolean {
+    const { store } = this.#parts;
+    return service === parent.service || store.isTogether(parent, { service, tenant: parent.tenant });
+  }
+
+  #orderElsewhere(start: EngineChildStart): Payload {
+    const { orderElsewhere } = this.#parts;
+    if (orderElsewhere) return orderElsewhere(start);
+    throw invalidField(
+      "service",
+      `${start.service} is in another database, and nothing here runs children there`,
+    );
   }
 
   async #start(command: StartCommand, about: Partial<RefusedCall> = {}): Promise<Started> {

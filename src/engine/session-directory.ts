@@ -79,6 +79,11 @@ export class SessionDirectory {
     return this.#sessions.has(session);
   }
 
+  /** An open session of this process. */
+  find(session: string): Session | undefined {
+    return this.#sessions.get(session);
+  }
+
   /** Registers a worker's session, durably, and begins to feed it. */
   async open(
     facts: Omit<OpenSessionCommand, "type" | "session">,

@@ -8,12 +8,12 @@ import type {
   Grant,
   HeartbeatCommand,
   OpenSessionCommand,
-  RefusalReason,
 } from "./commands.ts";
 import { keyOf, keyText } from "./decision.ts";
 import type { CancelRequest, OperationKey, OperationRecord } from "./operation.ts";
 import { ReservationWatch } from "./reservation-watch.ts";
 import { type HoldSight, isNewerHold, isNewerSight, sightOf } from "./session-holds.ts";
+import { isStricter, whyLost } from "./session-news.ts";
 import { findUnheard, UnheardGrants } from "./unheard-grants.ts";
 import type { WorkerTransport } from "./worker-transport.ts";
 
@@ -132,6 +132,16 @@ export class Session {
   /** True if the attempt is this session's. */
   holds({ key, token }: HeldAttempt): boolean {
     return this.#given.get(keyText(key))?.token === token;
+  }
+
+  /** True if it has something in hand, or may still run something, of these. */
+  holdsAny(isOne: (key: OperationKey) => boolean): boolean {
+    return this.#stuck.size > 0 || [...this.#given.values()].some(({ key }) => isOne(key));
+  }
+
+  /** One of several databases that were asked for work did not answer: what it may have given is looked for. */
+  acquireUnanswered(): void {
+    this.#unheard.acquireFailed();
   }
 
   /** Sends a worker's report to the store. Rejects when nobody can say whether it was committed: reports are idempotent. */
@@ -435,6 +445,7 @@ export class Session {
 
   #mayTake(): boolean {
     const isOpen = this.#transport !== null && !this.#hasEnded;
+    if (this.#transport?.runsElsewhere) return !this.#isDraining && !this.#serverDrains && isOpen;
     return isOpen && !this.#isDraining && !this.#serverDrains && this.#stuck.size === 0;
   }
 
@@ -477,22 +488,13 @@ export class Session {
   async #takeUnheard(): Promise<void> {
     if (this.#isAcquiring) return; // the next heartbeat looks again, also after a read that fails
     this.#isAcquiring = true;
-    const grants = await findUnheard(this.id, this.#given, () => this.#ports.grants(this.id)).catch(() => []);
+    const grants = await findUnheard(this.id, this.#given, () => this.#ports.grants(this.id)).catch(() => {
+      // A database that gave it something may be away for longer: it is looked at when it is back.
+      this.#unheard.acquireFailed();
+      return [];
+    });
     this.#isAcquiring = false;
     if (grants.length > 0 && !this.#hasEnded) this.#ports.granted(grants);
     this.workMayBeReady();
   }
-}
-
-/** True if a worker that knows `told` must hear of this one: later cancels can only be stricter (G3, G4). */
-function isStricter(cancel: CancelRequest, told: CancelRequest): boolean {
-  return (
-    cancel.graceEndTime < told.graceEndTime ||
-    cancel.deadline < told.deadline ||
-    (cancel.force && !told.force)
-  );
-}
-
-function whyLost(reason: RefusalReason): "expired" | "replaced" {
-  return reason === "SESSION_MOVED" ? "replaced" : "expired";
 }

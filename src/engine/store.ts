@@ -206,6 +206,8 @@ export interface Store {
   readonly clock: Clock;
   /** Throws RpcError STORAGE_FULL or STORAGE_UNAVAILABLE for the whole batch. */
   commit(commands: readonly Command[]): Promise<CommitResult>;
+  /** Null for a store of one database. */
+  readonly places: StorePlaces | null;
   getOperation(key: OperationKey): Promise<StoredOperation | undefined>;
   getOperationDetail(key: OperationKey): Promise<OperationDetail | undefined>;
   /** Throws RpcError INVALID_FILTER or INVALID_PAGE_TOKEN. Deleted operations are left out. */
@@ -245,6 +247,13 @@ export interface Store {
   liveCounts(): Promise<readonly LiveCounts[]>;
   /** Operations of which an attempt was taken away and may still run (`held`), done ones too: for metrics. */
   heldCount(): Promise<number>;
+  /**
+   * Operations of a type that are CANCELLING, or of which an attempt was taken away and may still run, the oldest first; at
+   * most `limit`.
+   */
+  stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]>;
+  /** True if one commit can hold operations of both: a parent and its child. */
+  isTogether(one: { service: string; tenant: string }, other: { service: string; tenant: string }): boolean;
   /** Who uses a slot (begun or reserved lease, or held), oldest first; at most `limit` names. `used` counts all of them. */
   slotUsers(slot: SlotKey, limit: number): Promise<SlotUsers>;
   /** Events that are in no chain yet, in commit order; at most `limit`. */
@@ -274,6 +283,33 @@ export interface Store {
   /** A point read without waiting, if the store has it at hand; undefined says nothing. */
   peekOperation(key: OperationKey): StoredOperation | undefined;
   close(): Promise<void>;
+}
+
+/**
+ * Several databases as one store. Each takes batches of its own: one that is slow, or away, holds up no command that concerns
+ * another.
+ */
+export interface StorePlaces {
+  /** The commits of each database. */
+  readonly stores: readonly Pick<Store, "commit">[];
+  /** The database of a service and tenant, as an index. */
+  placeOf(scope: { service: string; tenant: string }): number;
+  /**
+   * Sends a command to each database that it concerns, and answers for all of them. Rejects as a commit of one database does, if
+   * none of those took it that must. A grant is handed out with the commit of its own database, before this resolves.
+   */
+  submit(command: Command, ports: PlacePorts): Promise<CommandOutcome>;
+}
+
+/** How a command is sent to one of several databases. */
+export interface PlacePorts {
+  send(place: number, command: Command): Promise<CommandOutcome>;
+  /** True if the session has work of that database in hand; undefined if it is not known here. */
+  holds(session: string, place: number): boolean | undefined;
+  /** A database that was asked for work did not answer: what it may have granted the session is not known. */
+  acquireUnanswered(session: string): void;
+  /** The session may ask for work again. */
+  workMayBeReady(session: string): void;
 }
 
 /** In `CommitResult.outcomes`, for a command that the database refused by itself. A bug, or a full disk. */

@@ -8,6 +8,7 @@ import { cancelOperation, deleteOperation } from "./transitions/cancel.ts";
 import type { Transition } from "./transitions/change.ts";
 import { childEnded } from "./transitions/children.ts";
 import { assign, begin, expireLease, giveBack, release } from "./transitions/lease.ts";
+import { openEnd } from "./transitions/open-end.ts";
 import { override } from "./transitions/override.ts";
 import { complete, fail, storeCheckpoint, storeProgress } from "./transitions/report.ts";
 import { start } from "./transitions/start.ts";
@@ -45,9 +46,9 @@ export function transition(
     case "cancelPhase":
       return cancelPhase(record, command, now);
     case "complete":
-      return complete(record, command, now);
+      return openEnd(record, command, now, complete(record, command, now));
     case "fail":
-      return fail(record, command, now);
+      return openEnd(record, command, now, fail(record, command, now));
     case "stopped":
       return stopped(record, command, now);
     case "cancel":

@@ -6,6 +6,8 @@ import type { CancelRequest, OperationKey, OperationRecord } from "./operation.t
 export interface WorkerTransport {
   /** True if grants only reserve, and the worker says when an attempt begins; false: each grant begins its attempt. */
   readonly reserves: boolean;
+  /** True if what was taken away and may still run is not in this process: it keeps the session from no new work. */
+  readonly runsElsewhere?: boolean;
   /** Reserved, or begun (see `reserves`), and that is durable. */
   granted(grant: Grant): void;
   /** A committed cancel or deadline for a running attempt; again whenever its times got shorter. */

@@ -6,6 +6,7 @@
 import { accessMutants } from "./access-mutants.ts";
 import { cancelMutants } from "./cancel-mutants.ts";
 import { clusterMutants } from "./cluster-mutants.ts";
+import { elsewhereMutants } from "./elsewhere-mutants.ts";
 import { escalationMutants } from "./escalation-mutants.ts";
 import { familyMutants } from "./family-mutants.ts";
 import { feedMutants } from "./feed-mutants.ts";
@@ -46,6 +47,7 @@ export const coreLists: MutantLists = [
 export const outerLists: MutantLists = [
   nodeMutants,
   clusterMutants,
+  elsewhereMutants,
   wireMutants,
   accessMutants,
   tokenMutants,

@@ -270,9 +270,9 @@ const counted: readonly Mutant[] = [
     edits: [
       {
         file: "src/engine/committer.ts",
-        find: "      const result = await this.#answered(this.#store.commit(commands));\n",
+        find: "      const result = await this.#store.commit(commands);\n",
         replace:
-          '      const taken = commands.map(() => ({ type: "session" }) as const);\n      this.#onCommit({ commands, outcomes: taken, changed: [], durationMs: 0 });\n      const result = await this.#answered(this.#store.commit(commands));\n',
+          '      const taken = commands.map(() => ({ type: "session" }) as const);\n      this.#onCommit({ commands, outcomes: taken, changed: [], durationMs: 0, place: 0 });\n      const result = await this.#store.commit(commands);\n',
       },
     ],
     killers: [
@@ -289,7 +289,7 @@ const counted: readonly Mutant[] = [
     edits: [
       {
         file: "src/engine/engine-metrics.ts",
-        find: "    this.#horizon = horizon;\n  }",
+        find: "    this.#horizons[place] = horizon;\n  }",
         replace: "  }",
       },
     ],

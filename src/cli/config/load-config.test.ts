@@ -177,12 +177,19 @@ const wrong: readonly (readonly [string, readonly string[]])[] = [
   [
     "store: mysql://root:secret@db/x\n",
     [
-      "belay.yaml:1:8: store: is no store; expected postgres://user@host/database, or a table with it as url, and passwordFile, poolSize (2 to 200), applicationName, listen (true, false)",
+      "belay.yaml:1:8: store: is no store; expected postgres://user@host/database, or a table with it as url, and passwordFile, poolSize (2 to 200), applicationName, listen (true, false), databases (each with url, and services or tenants)",
     ],
   ],
   [
     "store: { url: postgres://db/x, passwordFile: none }\n",
     ["belay.yaml:1:46: store.passwordFile: there is no file none"],
+  ],
+  [
+    "store:\n  url: postgres://db/x\n  databases:\n    - { url: postgres://db/y, services: [vault, none] }\n    - { url: postgres://db/x, tenants: [a] }\n",
+    [
+      'belay.yaml:4:49: store.databases[0].services[1]: "none" is no service; expected one of default, vault, dai, automl, yandex',
+      "belay.yaml:5:14: store.databases[1].url: is in the list already; expected a database of its own",
+    ],
   ],
   ["- a\n", ['belay.yaml:1:1: ["a"] is no table']],
   ["port: 70000\n", ["belay.yaml:1:7: port: 70000 is too large; expected at most 65535"]],

@@ -3,6 +3,8 @@ import { dirname, resolve } from "node:path";
 import type { AuthConfig } from "../../server/auth/auth-config.ts";
 import { checkAuthConfig } from "../../server/auth/auth-config-check.ts";
 import { builtinServices } from "../../services/builtin/builtin-services.ts";
+import type { ServiceDeclaration } from "../../services/service-declaration.ts";
+import { shown } from "../../services/service-problem.ts";
 import { parseExecOption } from "../exec-option.ts";
 import { CliError } from "../exit-codes.ts";
 import type { ConfigProblem } from "./config-error.ts";
@@ -10,6 +12,7 @@ import { issueText, problemsOf } from "./config-issues.ts";
 import { type ConfigFile, configSchema } from "./config-schema.ts";
 import { configuredServices } from "./configured-services.ts";
 import type { ServerConfig } from "./server-config.ts";
+import type { StoreConfig } from "./store-config.ts";
 import { YamlSource } from "./yaml-source.ts";
 
 /**
@@ -29,6 +32,7 @@ export function loadConfig(file: string, withPorts: readonly string[] | null = [
     ...("problems" in configured ? configured.problems : []),
     ...execProblems(parsed.data),
     ...authProblems(rest.auth),
+    ...("services" in configured ? databaseProblems(rest.store, configured.services) : []),
   ];
   if (problems.length > 0 || "problems" in configured) throw source.error(problems);
   return {
@@ -60,6 +64,29 @@ function execProblems({ exec = {} }: ConfigFile): ConfigProblem[] {
       if (!(error instanceof CliError)) throw error;
       return [{ path: ["exec", name], problem: error.message.replace(/^--exec ([a-z0-9-]+: )?/, "") }];
     }
+  });
+}
+
+/** Each database is another one, and has the operations of services that there are. */
+function databaseProblems(
+  store: StoreConfig | undefined,
+  services: readonly ServiceDeclaration[],
+): ConfigProblem[] {
+  const known = services.map(({ id }) => id);
+  const { databases = [], url: main } = store ?? {};
+  return databases.flatMap(({ url, services: ids = [] }, index) => {
+    const path = ["store", "databases", index];
+    const isTaken = url === main || databases.findIndex((each) => each.url === url) < index;
+    const unknown = ids.flatMap((id, at) => {
+      if (known.includes(id)) return [];
+      const problem = `${shown(id)} is no service; expected one of ${known.join(", ")}`;
+      return [{ path: [...path, "services", at], problem }];
+    });
+    const taken = {
+      path: [...path, "url"],
+      problem: "is in the list already; expected a database of its own",
+    };
+    return [...(isTaken ? [taken] : []), ...unknown];
   });
 }
 

@@ -13,6 +13,14 @@ export interface StoreConfig {
   readonly applicationName?: string | undefined;
   /** Where to listen for other nodes, past a pooler that passes no LISTEN on; false only polls. */
   readonly listen?: boolean | undefined;
+  /** Further databases, with what each of them has; everything else is in the one above. */
+  readonly databases?: readonly DatabaseConfig[] | undefined;
+}
+
+/** A further database, and the operations that it has: those of its services, of its tenants, or of both at once. */
+export interface DatabaseConfig extends Pick<StoreConfig, "url" | "passwordFile" | "poolSize"> {
+  readonly services?: readonly string[] | undefined;
+  readonly tenants?: readonly string[] | undefined;
 }
 
 /** True for what can be the URL of a store. */
@@ -24,7 +32,7 @@ export function isStoreUrl(text: string): boolean {
 export const STORE_URL_FORM = "is no URL of a store; expected postgres://user@host/database";
 
 /** The URL with the password of the file in it. Throws what reading the file throws. */
-export function urlWithPassword({ url, passwordFile }: StoreConfig): string {
+export function urlWithPassword({ url, passwordFile }: Pick<StoreConfig, "url" | "passwordFile">): string {
   if (passwordFile === undefined) return url;
   const password = readFileSync(passwordFile, "utf8").replace(/\r?\n$/, "");
   const [, scheme = "", user = "", rest = ""] =

@@ -13,6 +13,7 @@ import {
   type ReceiptEvent,
   type StatusValue,
 } from "../operation.ts";
+import { isStandIn } from "../stand-in.ts";
 
 /** The rows beside the operation's own that a transition writes. */
 export interface Effects {
@@ -136,6 +137,9 @@ export function requeued(record: OperationRecord, now: Instant, backoff: boolean
  */
 export function requeuedHeld(record: OperationRecord, now: Instant): OperationRecord {
   const next = requeued(record, now, true);
+  // Its attempts run nothing themselves: the next one waits for the same child, and nothing is done twice. Held all the
+  // same, so that no cancel takes it for one that has nothing running.
+  if (isStandIn(record)) return { ...next, held: record.lease };
   const givenUp = now + record.policy.attemptTimeoutMs * 1000;
   return { ...next, held: record.lease, startAfter: Math.max(next.startAfter, givenUp) };
 }

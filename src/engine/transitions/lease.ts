@@ -10,6 +10,7 @@ import type {
   ReturnCommand,
 } from "../commands.ts";
 import type { Lease, OperationRecord } from "../operation.ts";
+import { isStandIn } from "../stand-in.ts";
 import {
   accept,
   closeAttempt,
@@ -101,6 +102,7 @@ const expired = { evidence: "LEASE_EXPIRED", mechanism: "LEASE" } as const;
  * is evidence; of an unguarded one nobody knows, and the record says so. Nor does it of one that is retried: it is held.
  */
 export function expireLease(record: OperationRecord, command: ExpireLeaseCommand, now: Instant): Transition {
+  if (isStandIn(record)) return standInLost(record, command, now);
   const { lease, held } = record;
   if (held?.session === command.session) {
     return isOverFor(held, command) ? confirmLate(record, now, expired) : unchanged(record);
@@ -123,6 +125,22 @@ export function expireLease(record: OperationRecord, command: ExpireLeaseCommand
     return accept(next, { visible: true, attempts });
   }
   return accept(ended(record, now, "FAILED", failure(error)), { visible: true, attempts });
+}
+
+/**
+ * Who waited for a child in another database is lost, and the child goes on: another attempt waits for it. While the stand-in is
+ * CANCELLING another server tells the child, and reports its end under the old token, until the cancel's deadline.
+ */
+function standInLost(record: OperationRecord, command: ExpireLeaseCommand, now: Instant): Transition {
+  const { lease, state } = record;
+  if (lease?.session !== command.session || state === "CANCELLING") return unchanged(record);
+  const isBegun = lease.begun;
+  if (!isBegun) return accept({ ...record, lease: null }, { visible: false });
+  const error = status(StatusCode.ABORTED, "the server that waited for it was lost");
+  const attempts = closeAttempt(record, now, "LEASE_EXPIRED", error);
+  if (mayRunAgain(record)) return accept(requeuedHeld(record, now), { visible: true, attempts });
+  const next = { ...ended(record, now, "FAILED", failure(error)), held: lease };
+  return accept(next, { visible: true, attempts });
 }
 
 /** True if the expiry is evidence that the work has stopped. */

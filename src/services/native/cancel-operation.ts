@@ -47,7 +47,7 @@ function readCancel(
   request: CancelOperationRequest,
   context: CallContext,
   declaration: ServiceDeclaration,
-): { call: Required<CancelCall>; waitMs: number } {
+): { call: Required<Omit<CancelCall, "cause">>; waitMs: number } {
   const key = operationKeyOf(request.name, "cancel", context);
   if (request.force) checkForce(context, declaration);
   checkCancellable(declaration);

@@ -30,7 +30,7 @@ import { CHILDREN_SHOWN_MAX, shownOperation } from "./shown-operation.ts";
  */
 export async function previewCancel(
   engine: Engine,
-  call: Required<CancelCall>,
+  call: Required<Omit<CancelCall, "cause">>,
   declaration: ServiceDeclaration,
 ): Promise<CancelOperationResponse> {
   const detail = await engine.detail(call.key);

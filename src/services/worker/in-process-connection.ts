@@ -74,10 +74,15 @@ export function createInProcessConnection(
         report: (report) => sendReport(session, report, transport),
         async startChild(start) {
           await learnType(engine, start.type);
-          return childState(await engine.startChild(session, readChildStart(start, engine, rulesOf)), codec);
+          const child = readChildStart(start, engine, rulesOf);
+          return childState(await engine.startChild(session, child), child.service, codec);
         },
         async waitChild({ leaseToken: token, ...key }, child, timeoutMs) {
-          return childState(await engine.waitChild(session, { key, token }, child, timeoutMs), codec);
+          return childState(
+            await engine.waitChild(session, { key, token }, child, timeoutMs),
+            child.service,
+            codec,
+          );
         },
         leaseEndMs: () => session.leaseEndMs,
         slotFreed: () => session.slotFreed(),
@@ -155,8 +160,9 @@ function attemptKey({ service, tenant, name }: OperationKey, leaseToken: number)
   return { service, tenant, name, leaseToken };
 }
 
-function childState({ record, response }: StoredOperation, codec: PayloadCodec): ChildState {
-  const { name, state, outcome, service } = record;
+/** `service` is the child's own, also where its stand-in is beside the parent: the response is of its types. */
+function childState({ record, response }: StoredOperation, service: string, codec: PayloadCodec): ChildState {
+  const { name, state, outcome } = record;
   const error =
     outcome?.kind === "error" ? { code: outcome.status.code, message: outcome.status.message } : null;
   const answer =

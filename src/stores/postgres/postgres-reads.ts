@@ -49,7 +49,17 @@ export interface PostgresReadsParts {
 /** What of the port is not here: commits, the backup, who follows, and the end. */
 type Reads = Omit<
   Store,
-  "clock" | "commit" | "backup" | "isShared" | "feeds" | "feedOf" | "follow" | "peekOperation" | "close"
+  | "clock"
+  | "commit"
+  | "places"
+  | "backup"
+  | "isShared"
+  | "isTogether"
+  | "feeds"
+  | "feedOf"
+  | "follow"
+  | "peekOperation"
+  | "close"
 >;
 
 export class PostgresReads implements Reads {
@@ -146,6 +156,10 @@ export class PostgresReads implements Reads {
 
   heldCount(): Promise<number> {
     return this.#sessions.heldCount();
+  }
+
+  stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]> {
+    return this.#sessions.stoppingOperations(type, limit);
   }
 
   slotUsers(slot: SlotKey, limit: number): Promise<SlotUsers> {

@@ -73,6 +73,7 @@ const CLOCK_SAMPLES = 5;
 export class PostgresStore implements Store {
   readonly clock: Clock;
   readonly isShared = true;
+  readonly places = null;
   readonly feeds: readonly string[] = [""];
   /** Documents that all processes on the database share. */
   readonly files: SharedFiles;
@@ -234,6 +235,14 @@ export class PostgresStore implements Store {
 
   heldCount(): Promise<number> {
     return this.#reads.heldCount();
+  }
+
+  stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]> {
+    return this.#reads.stoppingOperations(type, limit);
+  }
+
+  isTogether(): boolean {
+    return true;
   }
 
   slotUsers(slot: SlotKey, limit: number): Promise<SlotUsers> {

@@ -2,6 +2,7 @@
 import type { Instant } from "../../base/clock.ts";
 import type { Grant } from "../../engine/commands.ts";
 import type { SlotKey } from "../../engine/decision.ts";
+import type { OperationKey } from "../../engine/operation.ts";
 import type { OpenSession, PendingWork, SlotUsers } from "../../engine/store.ts";
 import { type GrantRow, type OpenSessionRow, rowToGrant, rowToOpenSession } from "../detail-rows.ts";
 import { SESSION_COLUMNS } from "../session-rows.ts";
@@ -66,6 +67,16 @@ const sessionGrants = statement(
 
 const heldCount = statement("held_count", "SELECT count(*) FROM operations WHERE held_session IS NOT NULL");
 
+const stoppingOperations = statement(
+  "stopping_operations",
+  `SELECT service, tenant, name FROM (
+      SELECT service, tenant, name, create_time, id FROM operations
+        WHERE lease_session IS NOT NULL AND type = $1 AND state = 'CANCELLING'
+      UNION ALL
+      SELECT service, tenant, name, create_time, id FROM operations WHERE held_session IS NOT NULL AND type = $1
+    ) o ORDER BY create_time, id LIMIT $2`,
+);
+
 /** All that have a lease or are held are looked at: as many as the workers have slots. */
 const slotUsers = statement(
   "slot_users",
@@ -108,6 +119,11 @@ export class SessionReads {
   async heldCount(): Promise<number> {
     const [row] = await this.#database.rows<[number]>(heldCount);
     return row?.[0] ?? 0;
+  }
+
+  async stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]> {
+    const rows = await this.#database.rows<[string, string, string]>(stoppingOperations, [type, limit]);
+    return rows.map(([service, tenant, name]) => ({ service, tenant, name }));
   }
 
   async slotUsers({ service, tenant, type, concurrencyKey }: SlotKey, limit: number): Promise<SlotUsers> {

@@ -2,70 +2,104 @@
 // each of them times it by its own clock. It is opened in the main one at once, in each other one before it first asks
 // there for work.
 import type { OpenSessionCommand } from "../../engine/commands.ts";
-import type { Store } from "../../engine/store.ts";
+import type { OpenSession } from "../../engine/store.ts";
 
-interface Place {
+interface OpenPlaces {
   facts: Omit<OpenSessionCommand, "type">;
-  stores: Set<Store>;
-  /** Those that have given it work: they must hear each of its heartbeats. */
-  givers: Set<Store>;
+  places: Set<number>;
+  /** Those that have given it work. */
+  givers: Set<number>;
 }
 
+/** What is known of the open sessions; databases by their place, the main one is 0. */
 export class RoutedSessions {
-  readonly #stores: readonly Store[];
-  readonly #places = new Map<string, Place>();
+  readonly #sessions = new Map<string, OpenPlaces>();
+  /** Of those that were asked for: what a database may grant yet that was slow to answer. */
+  readonly #asked = new Map<string, number>();
 
-  /** The main store first. */
-  constructor(stores: readonly Store[]) {
-    this.#stores = stores;
+  isKnown(session: string): boolean {
+    return this.#sessions.has(session);
   }
 
-  opened(command: OpenSessionCommand, store: Store): void {
+  opened(command: OpenSessionCommand, place: number): void {
     const { type: _, ...facts } = command;
-    const place = this.#places.get(command.session);
-    if (place) place.stores.add(store);
-    else this.#places.set(command.session, { facts, stores: new Set([store]), givers: new Set() });
+    const known = this.#sessions.get(command.session);
+    if (known) known.places.add(place);
+    else this.#sessions.set(command.session, { facts, places: new Set([place]), givers: new Set() });
   }
 
   /** It has, or had, work of this database. */
-  gave(session: string, store: Store): void {
-    this.#places.get(session)?.givers.add(store);
+  gave(session: string, place: number): void {
+    this.#sessions.get(session)?.givers.add(place);
   }
 
-  isGiver(session: string, store: Store): boolean {
-    return this.#places.get(session)?.givers.has(store) ?? true;
+  isGiver(session: string, place: number): boolean {
+    return this.#sessions.get(session)?.givers.has(place) ?? true;
+  }
+
+  /** So many slots of it may yet be filled by a database that nobody waits for any more. */
+  asked(session: string): number {
+    return this.#asked.get(session) ?? 0;
+  }
+
+  /** `change` slots more, or fewer. */
+  noteAsked(session: string, change: number): void {
+    const asked = this.asked(session) + change;
+    if (asked > 0) this.#asked.set(session, asked);
+    else this.#asked.delete(session);
+  }
+
+  /** It is at another node now: what opens it elsewhere says so. */
+  moved(session: string, node: string | undefined): void {
+    const known = this.#sessions.get(session);
+    if (known && node !== undefined) known.facts = { ...known.facts, node };
+  }
+
+  /** Its lease in this database has passed, while it had nothing there: it is opened anew before it asks there again. */
+  expired(session: string, place: number): void {
+    const known = this.#sessions.get(session);
+    known?.places.delete(place);
+    known?.givers.delete(place);
   }
 
   closed(session: string): void {
-    this.#places.delete(session);
+    this.#sessions.delete(session);
+  }
+
+  /** Forgets what is not open any more. */
+  keepOnly(open: ReadonlySet<string>): void {
+    for (const session of this.#sessions.keys()) if (!open.has(session)) this.#sessions.delete(session);
   }
 
   /** What opens the session in this database; null where it is open already, or nowhere at all. */
-  opening(session: string, store: Store): OpenSessionCommand | null {
-    const place = this.#places.get(session);
-    return !place || place.stores.has(store) ? null : { type: "openSession", ...place.facts };
+  opening(session: string, place: number): OpenSessionCommand | null {
+    const known = this.#sessions.get(session);
+    return !known || known.places.has(place) ? null : { type: "openSession", ...known.facts };
   }
 
-  /** The databases that must hear of the session: all of them while nobody knows. */
-  storesOf(session: string): readonly Store[] {
-    const place = this.#places.get(session);
-    return place ? this.#stores.filter((store) => place.stores.has(store)) : this.#stores;
+  /** The databases that must hear of the session; null while nobody knows. */
+  placesOf(session: string): readonly number[] | null {
+    const known = this.#sessions.get(session);
+    return known ? [...known.places].sort((one, other) => one - other) : null;
   }
 
   /**
-   * Finds a session that another process opened, or a former life of this one: until then its heartbeats would go where
-   * it is not open, and be refused.
+   * Takes over a session that another process opened, or a former life of this one, from the lists of all databases. Null is a
+   * list that could not be read: there it may have work, and must be heard.
    */
-  async find(session: string): Promise<void> {
-    if (this.#places.has(session)) return;
-    const lists = await Promise.all(this.#stores.map((store) => store.listSessions()));
-    for (const [index, list] of lists.entries()) {
-      const found = list.find((each) => each.session === session);
-      const store = this.#stores[index];
-      if (!found || !store) continue;
+  found(session: string, lists: readonly (readonly OpenSession[] | null)[]): void {
+    for (const [place, list] of lists.entries()) {
+      const found = list?.find((each) => each.session === session);
+      if (!found) continue;
       const { openTime: _o, heartbeatTime: _b, running, reserved, held, ...facts } = found;
-      this.opened({ type: "openSession", ...facts }, store);
-      if (running + reserved + held > 0) this.gave(session, store);
+      this.opened({ type: "openSession", ...facts }, place);
+      if (running + reserved + held > 0) this.gave(session, place);
+    }
+    const known = this.#sessions.get(session);
+    for (const [place, list] of lists.entries()) {
+      if (list !== null || !known) continue;
+      known.places.add(place);
+      known.givers.add(place);
     }
   }
 }

@@ -2,7 +2,8 @@
 // concerns all of them (sessions, timers, retention) goes to each.
 import type { Clock } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
-import type { Command, Grant } from "../../engine/commands.ts";
+import type { Command, CommandOutcome, Grant } from "../../engine/commands.ts";
+import { Committer } from "../../engine/committer.ts";
 import type { SlotKey } from "../../engine/decision.ts";
 import type {
   OperationDetail,
@@ -15,6 +16,7 @@ import type {
   ChainCheckpoint,
   ChainEntry,
   ChildSummary,
+  CommitFailure,
   CommitResult,
   DeclaredType,
   FeedPage,
@@ -29,8 +31,8 @@ import type {
   StoreFollower,
   UnchainedEvent,
 } from "../../engine/store.ts";
-import { RoutedCommit } from "./routed-commit.ts";
-import { RoutedSessions } from "./routed-sessions.ts";
+import { CommandRouter } from "./command-router.ts";
+import type { DatabaseHealth } from "./database-health.ts";
 import { type StoreRoute, StoreRoutes } from "./store-routes.ts";
 
 type Scope = { service: string; tenant: string };
@@ -41,22 +43,40 @@ export class RoutedStore implements Store {
   readonly clock: Clock;
   readonly isShared: boolean;
   readonly #routes: StoreRoutes<Store>;
-  readonly #commit: RoutedCommit;
+  readonly places: CommandRouter;
 
   /** `main` takes what no route takes, the sessions of all workers, and the declared types. */
   constructor(main: Store, routes: readonly StoreRoute<Store>[]) {
     this.#routes = new StoreRoutes(main, routes);
     this.clock = main.clock;
     this.isShared = this.#all.some((store) => store.isShared);
-    this.#commit = new RoutedCommit(this.#routes, new RoutedSessions(this.#all));
+    this.places = new CommandRouter(this.#routes);
   }
 
   get #all(): readonly Store[] {
     return this.#routes.stores;
   }
 
-  commit(commands: readonly Command[]): Promise<CommitResult> {
-    return this.#commit.commit(commands);
+  /** A transaction in each database that the batch concerns; what fails in one of them is told by its own outcomes. */
+  async commit(commands: readonly Command[]): Promise<CommitResult> {
+    const changed: StoredOperation[] = [];
+    const committers = this.places.stores.map(
+      (store) =>
+        new Committer(
+          store,
+          (some) => changed.push(...some),
+          () => {},
+        ),
+    );
+    const ports = {
+      send: (place: number, command: Command) =>
+        committers[place]?.submit(command) ?? Promise.reject(new RangeError(`there is no database ${place}`)),
+      holds: () => undefined,
+      acquireUnanswered: () => undefined,
+      workMayBeReady: () => undefined,
+    };
+    const outcomes = commands.map((command) => this.places.submit(command, ports).catch(failureOf));
+    return { outcomes: await Promise.all(outcomes), changed };
   }
 
   getOperation(key: OperationKey): Promise<StoredOperation | undefined> {
@@ -76,7 +96,10 @@ export class RoutedStore implements Store {
   }
 
   async pendingWork(): Promise<PendingWork> {
-    const all = await this.#each((store) => store.pendingWork());
+    const all = await this.#those(
+      ({ isUnsettled }) => !isUnsettled,
+      (store) => store.pendingWork(),
+    );
     const first = (field: "nextLeaseEnd" | "nextTimer" | "nextStart"): number | null => {
       const instants = all.flatMap((work) => work[field] ?? []);
       return instants.length === 0 ? null : Math.min(...instants);
@@ -89,17 +112,30 @@ export class RoutedStore implements Store {
     };
   }
 
-  /** Each session once, with what it has in all databases. */
+  /** Each session once, with what it has in all databases that are there. Without the main one there is no list. */
   async listSessions(): Promise<readonly OpenSession[]> {
     const sessions = new Map<string, OpenSession>();
-    for (const session of (await this.#each((store) => store.listSessions())).flat()) {
+    const { main } = this.#routes;
+    const [first, others] = await Promise.all([
+      main.listSessions(),
+      this.#there((store) => (store === main ? Promise.resolve([]) : store.listSessions())),
+    ]);
+    for (const session of [...first, ...others.flat()]) {
       const known = sessions.get(session.session);
       sessions.set(session.session, known ? joined(known, session) : session);
     }
+    this.places.sessions.keepOnly(new Set(sessions.keys()));
     return [...sessions.values()];
   }
 
+  /**
+   * Throws STORAGE_UNAVAILABLE while a database is away, or has not answered what it was asked to give: all of it is needed. At
+   * once, since the session asks for no work meanwhile.
+   */
   async sessionGrants(session: string): Promise<readonly Grant[]> {
+    const { health, sessions } = this.places;
+    if (sessions.asked(session) > 0 || health.some(({ isAway }) => isAway))
+      throw new RpcError("STORAGE_UNAVAILABLE");
     return (await this.#each((store) => store.sessionGrants(session))).flat();
   }
 
@@ -117,7 +153,7 @@ export class RoutedStore implements Store {
   }
 
   feedOf(scope: Scope): string {
-    return String(this.#all.indexOf(this.#of(scope)));
+    return String(this.#routes.placeOf(scope));
   }
 
   async feedPosition(feed = "0"): Promise<number> {
@@ -150,7 +186,7 @@ export class RoutedStore implements Store {
 
   async liveCounts(): Promise<readonly LiveCounts[]> {
     const counts = new Map<string, LiveCounts>();
-    for (const each of (await this.#each((store) => store.liveCounts())).flat()) {
+    for (const each of (await this.#there((store) => store.liveCounts())).flat()) {
       const text = `${each.service}\n${each.type}\n${each.state}`;
       const known = counts.get(text);
       const oldestStart = earlier(known?.oldestStart ?? null, each.oldestStart);
@@ -160,7 +196,16 @@ export class RoutedStore implements Store {
   }
 
   async heldCount(): Promise<number> {
-    return sum(await this.#each((store) => store.heldCount()));
+    return sum(await this.#there((store) => store.heldCount()));
+  }
+
+  async stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]> {
+    const lists = await this.#there((store) => store.stoppingOperations(type, limit));
+    return lists.flat().slice(0, limit);
+  }
+
+  isTogether(one: Scope, other: Scope): boolean {
+    return this.#of(one) === this.#of(other);
   }
 
   slotUsers(slot: SlotKey, limit: number): Promise<SlotUsers> {
@@ -168,7 +213,7 @@ export class RoutedStore implements Store {
   }
 
   async unchainedEvents(limit: number): Promise<readonly UnchainedEvent[]> {
-    return (await this.#each((store) => store.unchainedEvents(limit))).flat().slice(0, limit);
+    return (await this.#there((store) => store.unchainedEvents(limit))).flat().slice(0, limit);
   }
 
   chainHead(service: string, tenant: string): Promise<ChainEntry | undefined> {
@@ -193,7 +238,7 @@ export class RoutedStore implements Store {
   }
 
   async purge(limit: number): Promise<number> {
-    return sum(await this.#each((store) => store.purge(limit)));
+    return sum(await this.#there((store) => store.purge(limit)));
   }
 
   /** Throws NOT_SUPPORTED: each database is backed up by itself. */
@@ -220,6 +265,7 @@ export class RoutedStore implements Store {
   }
 
   async close(): Promise<void> {
+    for (const health of this.places.health) health.close();
     await this.#each((store) => store.close());
   }
 
@@ -229,6 +275,29 @@ export class RoutedStore implements Store {
 
   #each<T>(call: (store: Store) => Promise<T>): Promise<T[]> {
     return Promise.all(this.#all.map(call));
+  }
+
+  /** Of the databases that are there. Rejects if none is. */
+  #there<T>(call: (store: Store) => Promise<T>): Promise<T[]> {
+    return this.#those(({ isAway }) => !isAway, call);
+  }
+
+  async #those<T>(
+    isAsked: (health: DatabaseHealth) => boolean,
+    call: (store: Store) => Promise<T>,
+  ): Promise<T[]> {
+    const { health } = this.places;
+    const isNoneThere = health.every(({ isAway }) => isAway);
+    const answers = await Promise.allSettled(
+      this.#all.flatMap((store, place) => {
+        const here = health[place];
+        return here && (isNoneThere || isAsked(here)) ? [here.read(() => call(store))] : [];
+      }),
+    );
+    const [failed] = answers.filter((answer) => answer.status === "rejected");
+    const answered = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    if (answered.length === 0 && failed) throw failed.reason;
+    return answered;
   }
 }
 
@@ -240,6 +309,13 @@ function joined(one: OpenSession, other: OpenSession): OpenSession {
     reserved: one.reserved + other.reserved,
     held: one.held + other.held,
   };
+}
+
+/** As the outcome of one command of a batch. */
+function failureOf(error: unknown): CommandOutcome | CommitFailure {
+  if (!(error instanceof RpcError)) throw error;
+  const reason = error.reason === "STORAGE_FULL" ? ({ reason: "STORAGE_FULL" } as const) : {};
+  return { type: "failed", message: error.message, ...reason };
 }
 
 function earlier(one: number | null, other: number | null): number | null {

@@ -15,7 +15,7 @@ export class StoreRoutes<S> {
   readonly stores: readonly S[];
   readonly main: S;
   readonly #routes: readonly StoreRoute<S>[];
-  readonly #known = new Map<string, S>();
+  readonly #known = new Map<string, number>();
 
   constructor(main: S, routes: readonly StoreRoute<S>[]) {
     this.main = main;
@@ -23,17 +23,22 @@ export class StoreRoutes<S> {
     this.stores = [...new Set([main, ...routes.map(({ store }) => store)])];
   }
 
-  storeOf({ service, tenant }: { service: string; tenant: string }): S {
+  storeOf(scope: { service: string; tenant: string }): S {
+    return this.stores[this.placeOf(scope)] ?? this.main;
+  }
+
+  /** As an index of `stores`. */
+  placeOf({ service, tenant }: { service: string; tenant: string }): number {
     const text = `${service}\n${tenant}`;
     const known = this.#known.get(text);
     if (known !== undefined) return known;
     const route = this.#routes.find(
       ({ services, tenants }) => (services?.has(service) ?? true) && (tenants?.has(tenant) ?? true),
     );
-    const store = route?.store ?? this.main;
+    const place = this.stores.indexOf(route?.store ?? this.main);
     if (this.#known.size >= KNOWN_MAX) this.#known.clear();
-    this.#known.set(text, store);
-    return store;
+    this.#known.set(text, place);
+    return place;
   }
 }
 

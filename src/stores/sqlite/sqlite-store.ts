@@ -85,6 +85,7 @@ type ReaderKind = "points" | "lists" | "feed";
 export class SqliteStore implements Store {
   readonly clock: Clock;
   readonly isShared = false;
+  readonly places = null;
   readonly feeds: readonly string[] = [""];
   readonly #writer: ThreadClient<WriterCalls>;
   readonly #options: SqliteStoreOptions;
@@ -253,6 +254,15 @@ export class SqliteStore implements Store {
 
   heldCount(): Promise<number> {
     return this.#call("heldCount");
+  }
+
+  async stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]> {
+    const rows = await this.#call("stoppingOperations", type, limit);
+    return rows.map(([service, tenant, name]) => ({ service, tenant, name }));
+  }
+
+  isTogether(): boolean {
+    return true;
   }
 
   listTypes(): Promise<readonly DeclaredType[]> {

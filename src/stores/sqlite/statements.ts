@@ -73,6 +73,13 @@ export const liveCounts =
 // The partial index operations_held has these rows only.
 export const heldCount = "SELECT count(*) FROM operations WHERE held_session IS NOT NULL";
 
+/** By what is leased or held: as many rows as the workers have slots. */
+export const stoppingOperations = `SELECT service, tenant, name, create_time, id FROM operations INDEXED BY operations_lease
+    WHERE lease_session IS NOT NULL AND type = ?1 AND state = 'CANCELLING'
+  UNION ALL SELECT service, tenant, name, create_time, id FROM operations INDEXED BY operations_held
+    WHERE held_session IS NOT NULL AND type = ?1
+  ORDER BY 4, 5 LIMIT ?2`;
+
 export const listTypes = "SELECT type, policy FROM declared_types ORDER BY type";
 export const dropType = "DELETE FROM declared_types WHERE type = ?";
 export const putType =

@@ -42,6 +42,7 @@ export interface WriterCalls {
   sessionGrants(session: string): readonly GrantRow[];
   liveCounts(): readonly LiveCounts[];
   heldCount(): number;
+  stoppingOperations(type: string, limit: number): readonly KeyParts[];
   listTypes(): readonly DeclaredType[];
   putTypes(types: readonly DeclaredType[]): void;
   dropTypes(types: readonly string[]): void;

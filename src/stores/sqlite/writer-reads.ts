@@ -8,6 +8,7 @@ import { type GrantRow, type OpenSessionRow, rowToOpenSession } from "../detail-
 import { allRows, getRow, prepareRows } from "./database.ts";
 import { StartWalk } from "./start-walk.ts";
 import * as statements from "./statements.ts";
+import type { KeyParts } from "./thread-messages.ts";
 
 type LiveCountRow = [service: string, type: string, state: string, count: number];
 
@@ -20,6 +21,7 @@ export class WriterReads {
   readonly #sessionGrants: StatementSync;
   readonly #liveCounts: StatementSync;
   readonly #heldCount: StatementSync;
+  readonly #stoppingOperations: StatementSync;
   readonly #listTypes: StatementSync;
 
   constructor(database: DatabaseSync, clock: Clock) {
@@ -33,6 +35,7 @@ export class WriterReads {
     this.#sessionGrants = prepareRows(database, statements.sessionGrants);
     this.#liveCounts = prepareRows(database, statements.liveCounts);
     this.#heldCount = prepareRows(database, statements.heldCount);
+    this.#stoppingOperations = prepareRows(database, statements.stoppingOperations);
     this.#listTypes = prepareRows(database, statements.listTypes);
   }
 
@@ -66,6 +69,10 @@ export class WriterReads {
 
   heldCount(): number {
     return getRow<[number]>(this.#heldCount)?.[0] ?? 0;
+  }
+
+  stoppingOperations(type: string, limit: number): KeyParts[] {
+    return allRows<KeyParts>(this.#stoppingOperations, type, limit);
   }
 
   #earliestStart(service: string, type: string): Instant | null {

@@ -48,6 +48,7 @@ function serviceOf(writer: Writer, lock: FolderLock): ThreadService<WriterCalls>
       sessionGrants: (session) => writer.reads.sessionGrants(session),
       liveCounts: () => writer.reads.liveCounts(),
       heldCount: () => writer.reads.heldCount(),
+      stoppingOperations: (type, limit) => writer.reads.stoppingOperations(type, limit),
       listTypes: () => writer.reads.listTypes(),
       putTypes: (types) => writer.putTypes(types),
       dropTypes: (types) => writer.dropTypes(types),

@@ -23,6 +23,28 @@ export function exerciseSessions(world: () => World): void {
 
   const expire = { type: "expireSessions", limit: 100 } as const;
 
+  test("operations of a type that stop, or are held, are found until they have stopped", async () => {
+    const w = world();
+    await w.commit(w.openSession(w.session, remote), w.start(), w.start(), w.start());
+    const { grants } = expectOutcome(await w.run(w.acquire(2)), "granted");
+    const [first, second] = grants.map(({ record }) => record);
+    const stopping = async (): Promise<string[]> =>
+      (await w.store.stoppingOperations(w.type, 10)).map(({ name }) => name);
+    assert.deepEqual(await stopping(), []);
+    await w.run(w.cancel(second!));
+    assert.deepEqual(await stopping(), [second!.name]);
+    await w.run(w.cancel(first!, { graceMs: 0 }));
+    assert.deepEqual(await stopping(), [first!.name, second!.name]);
+    assert.deepEqual(await w.store.stoppingOperations(w.type, 1), [keyOf(first!)]);
+    assert.deepEqual(await w.store.stoppingOperations("test.none", 10), []);
+    w.harness.advance(10 * SECOND);
+    await w.run({ type: "tick", key: keyOf(first!) });
+    assert.equal((await w.store.getOperation(keyOf(first!)))?.record.state, "FAILED");
+    assert.ok((await stopping()).includes(first!.name));
+    await w.run(w.stopped(grants[0]!));
+    assert.ok(!(await stopping()).includes(first!.name));
+  });
+
   test("a session is listed with who opened it, and how much it runs, has reserved, and left held", async () => {
     const w = world();
     const opened = w.store.clock.now();

@@ -10,11 +10,13 @@ import type { CommandOutcome, Grant } from "../../../engine/commands.ts";
 import { keyText } from "../../../engine/decision.ts";
 import type { Engine } from "../../../engine/engine.ts";
 import type { CancelRequest, OperationKey, OperationRecord, Payload } from "../../../engine/operation.ts";
-import type { FencedCommand, Session } from "../../../engine/session.ts";
+import type { Session } from "../../../engine/session.ts";
 import type { WorkerTransport } from "../../../engine/worker-transport.ts";
 import { jsonPayload } from "../../../protocol/json-payload.ts";
 import { structValue } from "../../../protocol/struct.ts";
 import type { JsonObject } from "../../../protocol/worker-connection.ts";
+import { startStandIns } from "../child-elsewhere/stand-in-worker.ts";
+import { type ReportBody, ServerSession } from "../server-session.ts";
 import { orderOf } from "./cancel-order.ts";
 import { runCancels } from "./cancel-run.ts";
 import { emptyTally, tallyOf } from "./cancel-tally.ts";
@@ -32,17 +34,13 @@ const RETRY_MS = 500;
  */
 export async function startSystemWorker(engine: Engine, logger: Logger): Promise<AsyncDisposable> {
   engine.registerType(CANCEL_OPERATIONS_TYPE, cancelOperationsPolicy);
+  await using stack = new AsyncDisposableStack();
   const worker = new SystemWorker(engine, logger);
   await worker.open();
-  return worker;
+  stack.use(worker);
+  if (engine.isSpread) stack.use(await startStandIns(engine, logger));
+  return stack.move();
 }
-
-/** The body of a fenced report, without what names the attempt. */
-type ReportBody = FencedCommand extends infer Command
-  ? Command extends FencedCommand
-    ? Omit<Command, "key" | "session" | "token">
-    : never
-  : never;
 
 interface Attempt {
   key: OperationKey;
@@ -56,35 +54,19 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
   readonly reserves = false;
   readonly #engine: Engine;
   readonly #logger: Logger;
+  readonly #session: ServerSession;
   readonly #attempts = new Map<string, Attempt>();
   readonly #runs = new Set<Promise<void>>();
-  /** The session, or the one that is being opened; null when there will be none any more. */
-  #session: Promise<Session | null> = Promise.resolve(null);
-  readonly #closing = new AbortController();
 
   constructor(engine: Engine, logger: Logger) {
     this.#engine = engine;
     this.#logger = logger;
+    const facts = { type: CANCEL_OPERATIONS_TYPE, slots: SLOTS, guarded: true };
+    this.#session = new ServerSession({ ...facts, engine, logger, transport: this });
   }
 
   async open(): Promise<void> {
-    this.#session = this.#open();
-    await this.#session;
-  }
-
-  #open(): Promise<Session> {
-    const facts = {
-      kind: "embedded",
-      worker: "server",
-      build: "",
-      principal: "",
-      types: [CANCEL_OPERATIONS_TYPE],
-      slots: SLOTS,
-      guarded: true,
-      bootId: "",
-      leaseMs: 0,
-    } as const;
-    return this.#engine.openSession(facts, this);
+    await this.#session.open();
   }
 
   granted(grant: Grant): void {
@@ -110,37 +92,22 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
   /** Of a shared store: this process did not renew the session in time. What ran goes on from its checkpoint, anywhere. */
   ended(): void {
     for (const { stop } of this.#attempts.values()) stop.abort(new OperationAborted({ cause: "lease-lost" }));
-    this.#session = this.#reopen();
+    this.#session.reopen();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
-    const session = await this.#session.catch(() => null);
-    session?.drain();
+    const session = await this.#session.stop();
     for (const { stop } of this.#attempts.values()) stop.abort(new OperationAborted({ cause: "shutdown" }));
     await Promise.all(this.#runs);
     if (session) await this.#engine.closeSession(session.id);
   }
 
-  /** Until the store takes it, or the server stops. */
-  async #reopen(): Promise<Session | null> {
-    while (!this.#closing.signal.aborted) {
-      try {
-        return await this.#open();
-      } catch (error) {
-        this.#logger.warn({ err: error }, "the server's own worker has no session yet");
-        await delay(RETRY_MS, this.#closing.signal).catch(() => undefined);
-      }
-    }
-    return null;
-  }
-
   async #run({ record, request, checkpoint }: Grant): Promise<void> {
     const { service, tenant, name, leaseToken: token } = record;
-    const opened = this.#session;
+    const opened = this.#session.current;
     const attempt = { key: { service, tenant, name }, token, session: opened, stop: new AbortController() };
     this.#attempts.set(keyText(record), attempt);
-    if (this.#closing.signal.aborted) attempt.stop.abort(new OperationAborted({ cause: "shutdown" }));
+    if (this.#session.stopping.aborted) attempt.stop.abort(new OperationAborted({ cause: "shutdown" }));
     try {
       await this.#end(attempt, await this.#attempt(attempt, record, request, checkpoint));
     } catch (error) {
@@ -216,16 +183,14 @@ class SystemWorker implements WorkerTransport, AsyncDisposable {
         }
         return;
       } catch (error) {
-        if (this.#closing.signal.aborted) throw error;
-        await delay(RETRY_MS, this.#closing.signal);
+        if (this.#session.stopping.aborted) throw error;
+        await delay(RETRY_MS, this.#session.stopping);
       }
     }
   }
 
-  async #report({ key, token, session: opened }: Attempt, body: ReportBody): Promise<CommandOutcome> {
-    const session = await opened;
-    if (session === null) throw new RpcError("LEASE_LOST", {});
-    return session.report({ ...body, key, session: session.id, token });
+  #report(attempt: Attempt, body: ReportBody): Promise<CommandOutcome> {
+    return this.#session.report(attempt.session, attempt, body);
   }
 }
 
