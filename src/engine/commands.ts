@@ -368,7 +368,10 @@ export type Verdict =
   | "ALREADY_CANCELLED"
   | "REFUSED_NOT_CANCELLABLE";
 
-/** An operation granted by acquire, with what its handler needs. `decide` leaves the payloads null; the store fills them in. */
+/**
+ * An operation granted by acquire, with what its handler needs. `decide` knows only the request of what its own batch has
+ * started, and leaves all others null; the store fills them in.
+ */
 export interface Grant {
   record: OperationRecord;
   request: Payload | null;

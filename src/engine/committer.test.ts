@@ -2,8 +2,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RpcError } from "../base/rpc-error.ts";
+import { policy } from "../testing/test-engine.ts";
+import type { AcquireCommand, StartCommand } from "./commands.ts";
 import { Committer } from "./committer.ts";
+import { type StartRequest, startCommandOf } from "./start-command.ts";
 import type { Store } from "./store.ts";
+
+const acquire: AcquireCommand = {
+  type: "acquire",
+  session: "a",
+  types: ["a.b"],
+  limit: 1,
+  guarded: true,
+  begin: true,
+};
 
 test("a heartbeat goes before all that is waiting", async () => {
   const batches: string[][] = [];
@@ -25,6 +37,39 @@ test("a heartbeat goes before all that is waiting", async () => {
   gate.resolve();
   await Promise.all(sent);
   assert.deepEqual(batches, [["tickDue"], ["heartbeat", "sweepChildren"]]);
+});
+
+test("an acquire goes behind the starts of its batch, and may be asked for by them", async () => {
+  const batches: string[][] = [];
+  const commit: Store["commit"] = (commands) => {
+    batches.push(commands.map(({ type }) => type));
+    return Promise.resolve({ outcomes: commands.map(() => ({ type: "session" }) as const), changed: [] });
+  };
+  const told: [string, number][][] = [];
+  const committer = new Committer(
+    { commit },
+    () => {},
+    () => {},
+    () => {},
+    {
+      beforeStarts: (started) => {
+        told.push([...started]);
+        void committer.submit(acquire);
+      },
+    },
+  );
+  const request = { service: "s", tenant: "t", type: "a.b", parent: "", createdBy: "u", origin: "o" };
+  const rest = { description: "", labels: {}, request: null, metadata: null, requestId: "", method: "" };
+  const start = (changes: Partial<StartRequest>, limit = 0): StartCommand =>
+    startCommandOf(
+      { ...request, ...rest, idPrefix: "opr", requestDigest: "", deadline: null, ...changes },
+      { ...policy, typeLimit: limit },
+      0,
+    );
+  const sent = [acquire, start({}), start({ startDelayMs: 5 }), start({}), start({ type: "c.d" }, 1)];
+  await Promise.all(sent.map((command) => committer.submit(command)));
+  assert.deepEqual(batches, [["start", "start", "start", "start", "acquire", "acquire"]]);
+  assert.deepEqual(told, [[["a.b", 2]]], "what is delayed or limited is found as any other work");
 });
 
 test("a commit that fails is told to its callers, and counted by nobody", async () => {

@@ -3,7 +3,7 @@
 
 import { monotonicMs } from "../base/clock.ts";
 import { RpcError } from "../base/rpc-error.ts";
-import type { Command, CommandOutcome } from "./commands.ts";
+import type { Command, CommandOutcome, StartCommand } from "./commands.ts";
 import { keyText } from "./decision.ts";
 import type { Commit } from "./engine-metrics.ts";
 import type { OperationKey, StoredOperation } from "./operation.ts";
@@ -87,6 +87,15 @@ export interface CommitterPlace {
   count: CommitCount;
 }
 
+interface StartsListener {
+  beforeStarts?: (started: ReadonlyMap<string, number>) => void;
+}
+
+/** It may be granted in the batch that starts it: who uses the slots of a limit only the store can count. */
+function startsAtOnce({ startAfter, policy: { typeLimit, keyLimit } }: StartCommand): boolean {
+  return startAfter === 0 && typeLimit === 0 && keyLimit === 0;
+}
+
 /** Queues commands for the store and hands out their outcomes once they are durable (G9). */
 export class Committer {
   /** Its batches. */
@@ -96,21 +105,28 @@ export class Committer {
   readonly #onChanged: (changed: readonly StoredOperation[]) => void;
   readonly #onGranted: (outcome: GrantedOutcome) => void;
   readonly #onCommit: (commit: Commit) => void;
+  readonly #beforeStarts: (started: ReadonlyMap<string, number>) => void;
   #queue: Waiting[] = [];
   #heartbeats: Waiting[] = [];
+  #acquires: Waiting[] = [];
   #inFlight = 0;
   #scheduled = false;
 
   /**
    * After each commit, before its outcomes are handed out: first every grant, then every change. A waiter never lags
-   * behind a reply, and a cancel never meets a session that does not know yet what it was granted.
+   * behind a reply, and a cancel never meets a session that does not know yet what it was granted. `beforeStarts` hears how
+   * many operations of each type a batch is going to start at once, and may submit acquires that go with it.
    */
   constructor(
     store: Pick<Store, "commit">,
     onChanged: (changed: readonly StoredOperation[]) => void,
     onGranted: (outcome: GrantedOutcome) => void,
     onCommit: (commit: Commit) => void = () => {},
-    { place, count }: CommitterPlace = { place: 0, count: new CommitCount() },
+    {
+      place = 0,
+      count = new CommitCount(),
+      beforeStarts = () => {},
+    }: Partial<CommitterPlace> & StartsListener = {},
   ) {
     this.#store = store;
     this.#place = place;
@@ -118,6 +134,7 @@ export class Committer {
     this.#onChanged = onChanged;
     this.#onGranted = onGranted;
     this.#onCommit = onCommit;
+    this.#beforeStarts = beforeStarts;
   }
 
   /** Rejects with STORAGE_FULL or STORAGE_UNAVAILABLE when the outcome is not known to be durable. */
@@ -139,7 +156,7 @@ export class Committer {
   #add(waiting: Waiting): void {
     // A heartbeat goes first: it depends on nothing in the queue, and a lease must not pass because its worker has
     // thousands of reports waiting before it.
-    (waiting.command.type === "heartbeat" ? this.#heartbeats : this.#queue).push(waiting);
+    this.#queueOf(waiting.command).push(waiting);
     // A microtask later, so that all commands of this turn of the event loop share the transaction.
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -149,15 +166,32 @@ export class Committer {
     });
   }
 
+  #queueOf({ type }: Command): Waiting[] {
+    if (type === "heartbeat") return this.#heartbeats;
+    return type === "acquire" ? this.#acquires : this.#queue;
+  }
+
   #send(): void {
     while (
-      this.#queue.length + this.#heartbeats.length > 0 &&
+      this.#queue.length + this.#heartbeats.length + this.#acquires.length > 0 &&
       (this.#inFlight === 0 || this.#maySendAhead())
     ) {
       // Heartbeats among themselves keep their order: of two streams of one session the later one counts.
       const heartbeats = this.#heartbeats.splice(0, BATCH_MAX);
-      void this.#commit([...heartbeats, ...this.#queue.splice(0, BATCH_MAX - heartbeats.length)]);
+      const others = this.#queue.splice(0, BATCH_MAX - heartbeats.length);
+      this.#tellStarts(others);
+      // Behind the starts: what a batch starts it can grant, so that both are one write and one wait for the disk.
+      void this.#commit([...heartbeats, ...others, ...this.#acquires.splice(0)]);
     }
+  }
+
+  #tellStarts(batch: readonly Waiting[]): void {
+    const started = new Map<string, number>();
+    for (const { command } of batch) {
+      if (command.type !== "start" || !startsAtOnce(command)) continue;
+      started.set(command.operationType, (started.get(command.operationType) ?? 0) + 1);
+    }
+    if (started.size > 0) this.#beforeStarts(started);
   }
 
   #maySendAhead(): boolean {

@@ -102,7 +102,8 @@ export interface ReadSet {
    * The keys that the store found for a command, by its index in the batch, in order; as they are before the batch.
    * - acquire: PENDING operations of the types without lease, `start_after` <= now, not all slots of which are full,
    *   priority descending, then start_after. It may name more than `limit`: those that turn out to have no slot
-   *   left are passed over, and the first `limit` others are granted.
+   *   left are passed over, and the first `limit` others are granted. What the batch itself has started is none of the
+   *   store's business: `decide` adds it.
    * - closeSession: everything whose lease, or held lease, is the session's.
    * - expireSessions: the same, of all the sessions in `expired`.
    * - tickDue: operations whose `nextTimer` is due.

@@ -99,7 +99,11 @@ export class EngineParts {
         this.observers.committed(commit);
       },
     ] as const;
-    if (places === null) return new Committer(store, ...listeners);
+    if (places === null) {
+      const beforeStarts = (started: ReadonlyMap<string, number>): void => this.sessions.takeStarted(started);
+      return new Committer(store, ...listeners, { beforeStarts });
+    }
+    // Of several databases each is asked for a share of the slots: an acquire cannot go with the starts of one.
     return new SpreadCommitter(
       places,
       (each, place) => new Committer(each, ...listeners, place),

@@ -227,6 +227,26 @@ test("a process of a former life that could not be ended is no evidence: the ope
   assert.ok(record.outcome?.kind === "error" && record.outcome.status.message.startsWith("STOP_UNCONFIRMED"));
 });
 
+test("an idle worker is given an operation in the commit that starts it", async (context) => {
+  const all = await embedded(context, {}, 2);
+  await eventually("it has found nothing to do", () => all.session.free === 2);
+  const { operation } = await all.engine.start(request());
+  assert.deepEqual([operation.record.state, operation.record.attempt], ["RUNNING", 1]);
+  assert.deepEqual(
+    all.transport.grants.map(({ record, request: asked }) => [record.name, asked]),
+    [[operation.record.name, request().request]],
+  );
+});
+
+test("idle workers share what is started at once", async (context) => {
+  const all = await embedded(context, {}, 4);
+  const other = new Recording(false);
+  const second = await openSession(all.engine, other);
+  await eventually("they have found nothing to do", () => all.session.free + second.free === 8);
+  await Promise.all(Array.from({ length: 4 }, () => all.engine.start(request())));
+  assert.deepEqual([all.transport.grants.length, other.grants.length], [2, 2]);
+});
+
 test("a session never holds more than its slots, and takes more as they are freed, several at a time", async (context) => {
   const all = await embedded(context, {}, 2);
   await Promise.all(Array.from({ length: 7 }, () => all.engine.start(request())));

@@ -224,6 +224,25 @@ export class SessionDirectory {
     }
   }
 
+  /**
+   * A batch is going to start so many operations of each type: sessions with free slots ask for them in that batch, in turn
+   * and each for its share. An idle worker's handler runs after one commit then, not after two.
+   */
+  takeStarted(started: ReadonlyMap<string, number>): void {
+    for (const [type, count] of started) {
+      const able = [...this.#sessions.values()].filter(
+        (session) => session.types.has(type) && session.free > 0,
+      );
+      let left = count;
+      for (const [index, session] of able.entries()) {
+        if (left <= 0) break;
+        left -= session.takeStarted(Math.ceil(left / (able.length - index)));
+        // To the end of the line.
+        if (able.length > 1 && this.#sessions.delete(session.id)) this.#sessions.set(session.id, session);
+      }
+    }
+  }
+
   #end(session: Session, why: "expired" | "replaced" | "closed" | null): void {
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
     session.end(why);

@@ -12,6 +12,7 @@ import type {
 import { keyOf, keyText } from "./decision.ts";
 import type { CancelRequest, OperationKey, OperationRecord } from "./operation.ts";
 import { ReservationWatch } from "./reservation-watch.ts";
+import { SessionAcquires } from "./session-acquires.ts";
 import { type HoldSight, isNewerHold, isNewerSight, sightOf } from "./session-holds.ts";
 import { isStricter, whyLost } from "./session-news.ts";
 import { findUnheard, UnheardGrants } from "./unheard-grants.ts";
@@ -83,17 +84,12 @@ export class Session {
   /** Operations that ended unconfirmed, or whose attempt was taken away, while their work may still run here. */
   readonly #stuck = new Map<string, HoldSight>();
   readonly #unheard = new UnheardGrants();
+  readonly #acquires: SessionAcquires;
   readonly #reservations = new ReservationWatch((attempt) => this.#giveBack(attempt));
   #transport: WorkerTransport | null;
-  /** Slots in use, as the worker counts them: given, and not said to be free. */
-  #occupied = 0;
-  /** Slots that an acquire under way may fill. */
-  #asking = 0;
   #isDraining = false;
   #serverDrains = false;
   #hasEnded = false;
-  #isAcquiring = false;
-  #mayHaveWork = true;
   #beatMs = monotonicMs();
 
   constructor(facts: SessionFacts, transport: WorkerTransport | null, ports: SessionPorts) {
@@ -103,6 +99,11 @@ export class Session {
     this.#typeList = [...this.types];
     this.#transport = transport;
     this.#ports = ports;
+    this.#acquires = new SessionAcquires({
+      slots: facts.slots,
+      mayTake: () => this.#mayTake(),
+      acquire: (limit) => this.#acquire(limit),
+    });
   }
 
   get hasEnded(): boolean {
@@ -116,7 +117,7 @@ export class Session {
 
   /** Slots that may take new work; 0 while none is given. */
   get free(): number {
-    return this.#mayTake() ? this.#freeSlots() : 0;
+    return this.#acquires.free;
   }
 
   /** Operations whose work may still run here although they were taken away. */
@@ -161,8 +162,7 @@ export class Session {
 
   /** The worker says that the work of so many assignments occupies its slots no more, however it ended. */
   slotFreed(count = 1): void {
-    this.#occupied = Math.max(0, this.#occupied - count);
-    this.workMayBeReady();
+    this.#acquires.freed(count);
   }
 
   /** The worker takes no new work from now on, on whatever stream. */
@@ -178,8 +178,12 @@ export class Session {
 
   /** Asks the store for work if there are free slots; called whenever some may be there. */
   workMayBeReady(): void {
-    this.#mayHaveWork = true;
-    if (!this.#isAcquiring && this.#mayTake()) void this.#acquire();
+    this.#acquires.workMayBeReady();
+  }
+
+  /** See SessionAcquires. */
+  takeStarted(count: number): number {
+    return this.#acquires.takeStarted(count);
   }
 
   /**
@@ -225,8 +229,7 @@ export class Session {
    * committed in the very next batch must already find the attempt here, or its push would be lost.
    */
   granted(grants: readonly Grant[]): void {
-    this.#occupied += grants.length;
-    this.#asking = Math.max(0, this.#asking - grants.length);
+    this.#acquires.granted(grants.length);
     for (const grant of grants) {
       this.#take(grant.record);
       // acquire -> the stream breaks -> granted: nobody hears of it, and reserved work waits for no worker.
@@ -273,7 +276,7 @@ export class Session {
     }
     for (const given of this.#given.values()) given.missing = !known.has(given);
     // What was freed in a stream that broke is not in hand, and what is in hand will be freed in this one.
-    this.#occupied = inHand.length + (this.#given.size - known.size);
+    this.#acquires.occupy(inHand.length + (this.#given.size - known.size));
     setImmediate(() => void this.#repeat(transport));
     return lost;
   }
@@ -439,33 +442,13 @@ export class Session {
     this.#ports.submit(command).catch(() => {}); // the lease gives it back, later
   }
 
-  #freeSlots(): number {
-    return Math.max(0, this.facts.slots - this.#occupied - this.#asking);
-  }
-
   #mayTake(): boolean {
     const isOpen = this.#transport !== null && !this.#hasEnded;
     if (this.#transport?.runsElsewhere) return !this.#isDraining && !this.#serverDrains && isOpen;
     return isOpen && !this.#isDraining && !this.#serverDrains && this.#stuck.size === 0;
   }
 
-  async #acquire(): Promise<void> {
-    this.#isAcquiring = true;
-    try {
-      while (this.#mayHaveWork && this.#mayTake() && this.#freeSlots() > 0) {
-        this.#mayHaveWork = false;
-        const limit = this.#freeSlots();
-        this.#asking = limit;
-        const granted = await this.#acquireUpTo(limit);
-        this.#asking = 0;
-        if (granted === limit) this.#mayHaveWork = true;
-      }
-    } finally {
-      this.#isAcquiring = false;
-    }
-  }
-
-  async #acquireUpTo(limit: number): Promise<number> {
+  async #acquire(limit: number): Promise<number | null> {
     const command: AcquireCommand = {
       type: "acquire",
       session: this.id,
@@ -481,20 +464,19 @@ export class Session {
       return outcome.type === "granted" ? outcome.grants.length : 0;
     } catch {
       this.#unheard.acquireFailed();
-      return 0; // the store is full or failing; the engine's backstop asks again
+      return null; // the store is full or failing; the engine's backstop asks again
     }
   }
 
-  async #takeUnheard(): Promise<void> {
-    if (this.#isAcquiring) return; // the next heartbeat looks again, also after a read that fails
-    this.#isAcquiring = true;
-    const grants = await findUnheard(this.id, this.#given, () => this.#ports.grants(this.id)).catch(() => {
-      // A database that gave it something may be away for longer: it is looked at when it is back.
-      this.#unheard.acquireFailed();
-      return [];
+  /** A read that fails is made again by the next heartbeat. */
+  #takeUnheard(): Promise<unknown> {
+    return this.#acquires.undisturbed(async () => {
+      const grants = await findUnheard(this.id, this.#given, () => this.#ports.grants(this.id)).catch(() => {
+        // A database that gave it something may be away for longer: it is looked at when it is back.
+        this.#unheard.acquireFailed();
+        return [];
+      });
+      if (grants.length > 0 && !this.#hasEnded) this.#ports.granted(grants);
     });
-    this.#isAcquiring = false;
-    if (grants.length > 0 && !this.#hasEnded) this.#ports.granted(grants);
-    this.workMayBeReady();
   }
 }

@@ -207,7 +207,7 @@ const streams: readonly Mutant[] = [
     edits: [
       {
         file: SESSION,
-        find: "    this.#occupied = inHand.length + (this.#given.size - known.size);\n",
+        find: "    this.#acquires.occupy(inHand.length + (this.#given.size - known.size));\n",
         replace: "",
       },
     ],

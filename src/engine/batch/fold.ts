@@ -1,7 +1,7 @@
 // What a batch has come to so far: the read set with all that its commands changed. One command on one operation is
 // applied here, with what its change means to slots, parents, receipts, feed and audit.
 import type { Instant } from "../../base/clock.ts";
-import type { CommandOutcome, OperationCommand } from "../commands.ts";
+import type { CommandOutcome, OperationCommand, StartCommand } from "../commands.ts";
 import {
   type AttemptWrite,
   type AuditEntry,
@@ -15,7 +15,7 @@ import {
   requestKeyText,
   type SessionRecord,
 } from "../decision.ts";
-import type { OperationKey, OperationRecord, ParentLink, ReceiptEvent } from "../operation.ts";
+import type { OperationKey, OperationRecord, ParentLink, Payload, ReceiptEvent } from "../operation.ts";
 import { transition } from "../transition.ts";
 import type { Effects } from "../transitions/change.ts";
 import { isSettled, mayStillRun } from "../transitions/children.ts";
@@ -27,7 +27,7 @@ export class Fold {
   readonly readSet: ReadSet;
   readonly now: Instant;
   readonly #operations = new Map<string, OperationRecord>();
-  readonly #insertedLabels = new Map<string, Labels>();
+  readonly #starts = new Map<string, StartCommand>();
   readonly #requestKeys = new Map<string, RequestKeyRecord>();
   readonly #sessions = new Map<string, SessionRecord | null>();
   readonly #beaten = new Map<string, { heartbeatTime: Instant; node?: string }>();
@@ -61,6 +61,16 @@ export class Fold {
   /** The operations that the batch has changed so far: what the store could not know when it looked for targets. */
   changed(): OperationRecord[] {
     return [...this.#operations.values()];
+  }
+
+  /** The operations that the batch has started so far, as they now stand. */
+  started(): OperationRecord[] {
+    return [...this.#starts.keys()].flatMap((text) => this.#operations.get(text) ?? []);
+  }
+
+  /** What an operation that the batch has started was asked for; null for others, and where nothing was said. */
+  startedWith(key: OperationKey): Payload | null {
+    return this.#starts.get(keyText(key))?.request ?? null;
   }
 
   findRequest(key: Omit<RequestKeyRecord, "digest" | "name">): RequestKeyRecord | null {
@@ -102,7 +112,7 @@ export class Fold {
     const result = transition(before, command, this.now);
     if (result.type === "refused") return result;
     if (result.record !== before) {
-      if (command.type === "start") this.#insertedLabels.set(keyText(command.key), command.labels);
+      if (command.type === "start") this.#starts.set(keyText(command.key), command);
       this.put(before, result.record, result.effects);
     }
     return result.reply;
@@ -186,8 +196,8 @@ export class Fold {
     const inserted: { record: OperationRecord; labels: Labels }[] = [];
     const updated: OperationRecord[] = [];
     for (const [key, record] of this.#operations) {
-      const labels = this.#insertedLabels.get(key);
-      if (labels) inserted.push({ record, labels });
+      const start = this.#starts.get(key);
+      if (start) inserted.push({ record, labels: start.labels });
       else updated.push(record);
     }
     const sessions = [...this.#sessions];

@@ -1,13 +1,15 @@
 // Sessions, over a batch: what their end settles, and what they are granted.
+import type { Instant } from "../../base/clock.ts";
 import type {
   AcquireCommand,
   CloseSessionCommand,
   CommandOutcome,
   ExpireSessionsCommand,
+  Grant,
   HeartbeatCommand,
   OpenSessionCommand,
 } from "../commands.ts";
-import { keyText } from "../decision.ts";
+import { keyText, slotsOf } from "../decision.ts";
 import type { OperationKey, OperationRecord } from "../operation.ts";
 import type { Fold } from "./fold.ts";
 
@@ -39,20 +41,44 @@ export function heartbeat(fold: Fold, command: HeartbeatCommand): CommandOutcome
   return hasMoved ? { type: "session", hasMoved } : { type: "session" };
 }
 
-/** Grants what was found, until `limit` is reached; what has no slot left, or is gone, is passed over. */
+/** Grants what there is, until `limit` is reached; what has no slot left, or is gone, is passed over. */
 export function acquire(fold: Fold, command: AcquireCommand, index: number): CommandOutcome {
   const { session, guarded, begin, limit } = command;
   const stored = fold.session(session);
   if (!stored) return refused;
   if (isElsewhere(command, stored)) return moved;
-  const grants: { record: OperationRecord; request: null; checkpoint: null }[] = [];
-  for (const key of fold.targets(index)) {
+  const grants: Grant[] = [];
+  for (const key of mayBeGranted(fold, command, index)) {
     if (grants.length >= limit) break;
     const outcome = fold.apply({ type: "assign", key, session, guarded, begin });
     if (outcome.type === "operation")
-      grants.push({ record: outcome.record, request: null, checkpoint: null });
+      grants.push({ record: outcome.record, request: fold.startedWith(key), checkpoint: null });
   }
   return { type: "granted", grants };
+}
+
+/**
+ * What the store has found, and what was started earlier in this batch, in order: of a start and its grant in one batch only
+ * one row is written. Started ones with limits are left to the store, which counts who uses their slots.
+ */
+function mayBeGranted(fold: Fold, { types }: AcquireCommand, index: number): readonly OperationKey[] {
+  const found = fold.targets(index);
+  const started = fold
+    .started()
+    .filter(
+      (record) => types.includes(record.type) && isDue(record, fold.now) && slotsOf(record).length === 0,
+    );
+  if (started.length === 0) return found;
+  return [...found.flatMap((key) => fold.find(key) ?? []), ...started].sort(byOrder);
+}
+
+function isDue({ state, lease, startAfter, deadline }: OperationRecord, now: Instant): boolean {
+  return state === "PENDING" && lease === null && startAfter <= now && (deadline === null || deadline > now);
+}
+
+/** Of the same instant the found ones come first, as they were started first. */
+function byOrder(a: OperationRecord, b: OperationRecord): number {
+  return b.priority - a.priority || a.startAfter - b.startAfter;
 }
 
 export function closeSession(fold: Fold, command: CloseSessionCommand, index: number): CommandOutcome {

@@ -218,8 +218,8 @@ function failed(commands: readonly Command[], message: string, isFull = false): 
 /** A grant brings what its handler needs. */
 function withPayloads(outcome: CommandOutcome, payloads: ReadonlyMap<string, KindPayloads>): CommandOutcome {
   if (outcome.type !== "granted") return outcome;
-  const grants = outcome.grants.map(({ record }) => {
-    const { request = null, checkpoint = null } = payloads.get(keyText(record)) ?? {};
+  const grants = outcome.grants.map(({ record, ...own }) => {
+    const { request = own.request, checkpoint = null } = payloads.get(keyText(record)) ?? {};
     return { record, request, checkpoint };
   });
   return { type: "granted", grants };

@@ -291,10 +291,7 @@ function failed(commands: readonly Command[], failure: CommitFailure): CommitRes
 /** A grant brings what its handler needs. */
 function withPayloads(outcome: CommandOutcome, loaded: LoadedReadSet): CommandOutcome {
   if (outcome.type !== "granted") return outcome;
-  const grants = outcome.grants.map(({ record }) => {
-    const { request = null, checkpoint = null } = loaded.grants.get(keyText(record)) ?? {};
-    return { record, request, checkpoint };
-  });
+  const grants = outcome.grants.map((grant) => ({ ...grant, ...loaded.grants.get(keyText(grant.record)) }));
   return { type: "granted", grants };
 }
 

@@ -48,9 +48,9 @@ export class MemoryModel {
     // Before the writes: a grant carries the checkpoint that its attempt begins with.
     const outcomes = decision.outcomes.map((outcome): CommandOutcome => {
       if (outcome.type !== "granted") return outcome;
-      const grants = outcome.grants.map(({ record }) => ({
+      const grants = outcome.grants.map(({ record, request }) => ({
         record,
-        request: this.payloadOf(record, "request"),
+        request: this.payloadOf(record, "request") ?? request,
         checkpoint: this.payloadOf(record, "checkpoint"),
       }));
       return { type: "granted", grants };
