@@ -18,6 +18,8 @@ export class SharedStore {
   readsAs: ((key: OperationKey) => Promise<StoredOperation | undefined>) | null = null;
   /** Commits of any node are answered only after it. */
   afterCommit: ((result: CommitResult) => Promise<void>) | null = null;
+  /** Before commits and looks at what is due, of any node: throws what a database that is away throws, or waits for it. */
+  reach: (() => Promise<void>) | null = null;
   readonly #store: SqliteStore;
   readonly #nodes = new Set<NodeStore>();
   #commits = 0;
@@ -36,6 +38,7 @@ export class SharedStore {
   async commit(from: NodeStore, commands: Parameters<Store["commit"]>[0]): Promise<CommitResult> {
     this.#commits++;
     try {
+      await this.reach?.();
       const result = await this.#store.commit(commands);
       this.#spread(from, result.changed);
       await this.afterCommit?.(result);
@@ -77,6 +80,10 @@ class NodeStore {
       isShared: true,
       commit: (commands) => this.#shared.commit(this, commands),
       peekOperation: () => undefined,
+      pendingWork: async () => {
+        await this.#shared.reach?.();
+        return await this.#store.pendingWork();
+      },
       getOperation: async (key) =>
         (await this.#shared.readsAs?.(key)) ?? (await this.#store.getOperation(key)),
       follow: (follower) => {

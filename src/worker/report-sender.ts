@@ -6,7 +6,11 @@ import { delay } from "../base/timers.ts";
 import type { ReportOutcome, WorkerReport, WorkerSession } from "../protocol/worker-connection.ts";
 
 const BACKOFF_MIN_MS = 50;
-const BACKOFF_MAX_MS = 5_000;
+/**
+ * Below the time that servers give reports after their database was away, before they settle deadlines that passed meanwhile
+ * (timer-keeper.ts, 2.5 s): stopped work that is told of later has ended STOP_UNCONFIRMED.
+ */
+const BACKOFF_MAX_MS = 1_000;
 
 /** The server does not take the report's content; the same report would be refused again. */
 export class ReportRefused extends Error {

@@ -81,19 +81,10 @@ export async function assertNoChildLeft(pidsFile: string): Promise<void> {
 
 const CHECKED_AT_ONCE = 16;
 
-/**
- * Every acknowledged start is there; every acknowledged cancel has ended its operation as the verdict said. Answers how many
- * ended STOP_UNCONFIRMED: none may, but where `mayBeUnconfirmed` says that cancel deadlines passed while no evidence could
- * be stored (G3).
- */
-export async function assertNothingLost(
-  port: number,
-  acknowledged: Acknowledged,
-  { mayBeUnconfirmed = false }: { mayBeUnconfirmed?: boolean } = {},
-): Promise<number> {
+/** Every acknowledged start is there; every acknowledged cancel has ended its operation as the verdict said. */
+export async function assertNothingLost(port: number, acknowledged: Acknowledged): Promise<void> {
   const client = connect(`127.0.0.1:${port}`);
   const names = [...acknowledged.starts.values()];
-  let unconfirmed = 0;
   const check = async (): Promise<void> => {
     for (let name = names.pop(); name !== undefined; name = names.pop()) {
       const operation = await client.get(name); // throws NOT_FOUND for a lost one
@@ -102,10 +93,6 @@ export async function assertNothingLost(
       const done = operation.done ? operation : await client.wait(name, { timeoutMs: 20_000 });
       assert.ok(done.done, `${name} was cancelled (${cancel.verdict}) and is still ${stateName(done.state)}`);
       const message = done.result.case === "error" ? done.result.value.message : "";
-      if (mayBeUnconfirmed && message.startsWith("STOP_UNCONFIRMED")) {
-        unconfirmed++;
-        continue;
-      }
       // Nothing but the cancel can end these types, except a lost worker at the last attempt before the cancel came.
       const expected = cancel.verdict === "TOO_LATE_FAILED" ? State.FAILED : State.CANCELLED;
       assert.equal(stateName(done.state), stateName(expected), `${name} after ${cancel.verdict}: ${message}`);
@@ -113,7 +100,6 @@ export async function assertNothingLost(
   };
   await Promise.all(Array.from({ length: CHECKED_AT_ONCE }, check));
   client.close();
-  return unconfirmed;
 }
 
 /** No operation began after its cancel was acknowledged, none more often than its attempts allow. */

@@ -1,6 +1,6 @@
 // Keeps one timer on the earliest deadline, timeout or retry of any operation, and ticks those that are due.
 // The times themselves are in the rows: after a restart they are read again.
-import { type Clock, type Instant, MICROS_PER_MS } from "../../base/clock.ts";
+import { type Clock, type Instant, MICROS_PER_MS, monotonicMs } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { randomFraction } from "../../base/random.ts";
 import { startTimer, type Timer } from "../../base/timers.ts";
@@ -41,6 +41,19 @@ const SETTLE_MS = 1000;
  */
 const RETURN_MS = 2500;
 
+/**
+ * A shared store that takes this long to say what is due was away: the pool of a database looks for a connection for some
+ * seconds before a read fails. Deadlines then wait RETURN_MS, as after a start: reports are tried again within a second, and
+ * the database may be back for this node sooner than for the one whose worker has the evidence.
+ *
+ *   cancel -> the database fails over for 3 s -> it is back: the handler's stop and the cancel deadline are both due, and
+ *   the report that was refused meanwhile is on its way again.
+ */
+const SLOW_MS = 1000;
+
+/** A database that is always slow may delay a deadline only once in this time. */
+const SLOW_AGAIN_MS = 60_000;
+
 interface TimerKeeperOptions {
   clock: Clock;
   isShared: boolean;
@@ -64,6 +77,10 @@ export class TimerKeeper {
   #ticking = false;
   /** Before the next tick: a server that was away could accept no watcher. */
   #wasAway = true;
+  /** The shared store did not say what is due when it was last asked. */
+  #isBlind = false;
+  /** Nothing is ticked before this moment of the monotonic clock. */
+  #settlesUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: TimerKeeperOptions) {
     this.#options = options;
@@ -146,7 +163,7 @@ export class TimerKeeper {
   }
 
   async #tick(): Promise<void> {
-    const { clock, isShared, pendingWork, logger, startDue } = this.#options;
+    const { clock, isShared, logger, startDue } = this.#options;
     this.#timer = null;
     this.#ticking = true;
     try {
@@ -157,7 +174,7 @@ export class TimerKeeper {
       const isAsked = !isShared || (this.#nextStart !== null && this.#nextStart <= clock.now());
       this.#nextTimer = null;
       this.#nextStart = null;
-      const pending = await pendingWork();
+      const pending = await this.#look();
       const now = clock.now();
       this.#ticking = false;
       if (pending.nextStart !== null && pending.nextStart <= now) {
@@ -165,6 +182,7 @@ export class TimerKeeper {
       } else if (pending.nextStart !== null) this.noteStart(pending.nextStart);
       this.note(this.#laterIfShared(pending.nextTimer));
     } catch (error) {
+      this.#isBlind = isShared;
       logger.warn({ err: error }, "maintenance could not reach the store; it tries again");
     } finally {
       this.#ticking = false;
@@ -174,17 +192,36 @@ export class TimerKeeper {
 
   /** Another node may have ticked what was due a moment ago: a look is cheaper than an empty commit on each of them. */
   async #tickDue(): Promise<void> {
-    const { clock, isShared, pendingWork, tickDue } = this.#options;
+    const { clock, isShared, tickDue } = this.#options;
     if (isShared) {
-      const { nextTimer } = await pendingWork();
-      if (nextTimer === null || nextTimer > clock.now()) return;
+      const { nextTimer } = await this.#look();
+      if (nextTimer === null || nextTimer > clock.now() || this.#settlesForMs() > 0) return;
     }
     await tickDue();
   }
 
+  /** What is due; notes whether the store was away before it answered. Throws what the read throws. */
+  async #look(): Promise<PendingWork> {
+    const { isShared, pendingWork, logger } = this.#options;
+    const askedMs = monotonicMs();
+    const pending = await pendingWork();
+    const nowMs = monotonicMs();
+    const isSlow = nowMs - askedMs >= SLOW_MS && nowMs - this.#settlesUntilMs >= SLOW_AGAIN_MS;
+    if (!isShared || !(this.#isBlind || isSlow)) return pending;
+    this.#isBlind = false;
+    this.#wasAway = true;
+    this.#settlesUntilMs = nowMs + RETURN_MS;
+    logger.warn({ settleMs: RETURN_MS }, "the store was away, or slow to answer; deadlines wait a moment");
+    return pending;
+  }
+
+  #settlesForMs(): number {
+    return Math.max(0, this.#settlesUntilMs - monotonicMs());
+  }
+
   #laterIfShared(timer: Instant | null): Instant | null {
     if (timer === null || !this.#options.isShared) return timer;
-    const laterMs = BREATH_MS + randomFraction() * JITTER_MS;
+    const laterMs = this.#settlesForMs() + BREATH_MS + randomFraction() * JITTER_MS;
     return Math.max(timer, this.#options.clock.now()) + Math.round(laterMs * MICROS_PER_MS);
   }
 
