@@ -15,6 +15,7 @@ import { type DatabaseConfig, type StoreConfig, urlWithPassword } from "./config
 import { CliError, exitCodes } from "./exit-codes.ts";
 import { printError } from "./output.ts";
 import { packageVersion } from "./package-version.ts";
+import { StartPatience } from "./start-patience.ts";
 
 /** What is there because other servers use the same store. */
 export interface SharedParts {
@@ -37,16 +38,27 @@ export async function openStore(
   folder: string,
   config: StoreConfig | undefined,
   logger: Logger,
+  patience: StartPatience = new StartPatience(logger),
 ): Promise<OpenedStore> {
+  // Each try to open it says the same again.
+  const told = new Set<string>();
+  let isOpen = false;
   const options = {
     onFatal: (line: string): void => {
       printError(line);
       process.exit(exitCodes.STORAGE);
     },
-    onNotice: (line: string): void => logger.warn(line),
+    onNotice: (line: string): void => {
+      if (isOpen || !told.has(line)) logger.warn(line);
+      told.add(line);
+    },
   };
   try {
-    if (config !== undefined) return await openPostgres(folder, config, options);
+    if (config !== undefined) {
+      const opened = await patience.run(() => openPostgres(folder, config, options));
+      isOpen = true;
+      return opened;
+    }
     const store = await SqliteStore.open(folder, options);
     return { store, label: `data in ${folder}`, shared: undefined, close: () => store.close() };
   } catch (error) {

@@ -25,6 +25,7 @@ import { policyOf } from "../worker/operation-policy.ts";
 import { createWorker, readBootId, reapProcesses, type Worker } from "../worker/worker.ts";
 import { CliError, exitCodes } from "./exit-codes.ts";
 import type { SharedParts } from "./open-store.ts";
+import { isStoreAway } from "./start-patience.ts";
 
 export interface PartsOptions {
   store: Store;
@@ -116,6 +117,7 @@ async function readReceiptKeys(folder: string, shared: SharedParts | undefined):
   try {
     return shared ? await openSharedReceiptKeys(shared.files, folder) : openReceiptKeys(folder);
   } catch (error) {
+    if (isStoreAway(error)) throw error;
     throw new CliError(error instanceof Error ? error.message : String(error), exitCodes.STORAGE);
   }
 }

@@ -19,6 +19,8 @@ import { openStore } from "./open-store.ts";
 import { loadOperationsFile } from "./operations-file.ts";
 import { printError, printLine, printNote } from "./output.ts";
 import type { CliHooks } from "./program.ts";
+import type { ServerParts } from "./server-parts.ts";
+import { isStoreAway, StartPatience } from "./start-patience.ts";
 import { stopRequested } from "./stop-signals.ts";
 
 /** The flags of serve, read. */
@@ -61,18 +63,20 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
   endOnBugs(logger);
   await using stack = new AsyncDisposableStack();
   // The store opens in a thread of its own; meanwhile this one loads all that is heavy: both take some 100 ms.
-  const opening = openStore(options.data, options.store, logger);
+  const patience = new StartPatience(logger);
+  const opening = openStore(options.data, options.store, logger, patience);
   stack.defer(() => opening.then((store) => store.close()).catch(() => undefined));
   const { startParts } = await import("./server-parts.ts");
   const tls = config?.tls ?? madeCertificate(options.data);
   const { store, shared, label } = await opening;
-  const parts = stack.use(
-    await startParts({
+  const start = (): Promise<ServerParts> =>
+    startParts({
       ...options,
       ...{ operations, services, logger, auth: config?.auth, limits: config?.limits ?? {} },
       ...{ tls, store, shared },
-    }),
-  );
+    });
+  // SQLite that cannot be used now cannot be used later.
+  const parts = stack.use(await (shared ? patience.run(start) : start()).catch(storageError));
 
   const isTlsOnly = tls !== undefined && !(tls.cleartext ?? isLoopbackHost(options.host));
   const url = `${isTlsOnly ? "https" : "http"}://${formatServerAddress(parts.address)}`;
@@ -100,6 +104,14 @@ export async function runServer(options: ServeOptions, hooks: CliHooks): Promise
   notice.cancel();
   // A handler that cannot be stopped would keep the process alive: it ends here.
   process.exit(exitCodes.OK);
+}
+
+/** The database was away for longer than the start waits: one line, and the exit code that says why. */
+function storageError(error: unknown): never {
+  if (!isStoreAway(error)) throw error;
+  const { message, cause } = error as Error;
+  const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
+  throw new CliError(why, exitCodes.STORAGE);
 }
 
 /** An error that nobody caught is a bug, of ours or of an inline handler: the state is unknown, so the process ends. */

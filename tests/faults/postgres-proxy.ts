@@ -29,6 +29,7 @@ export class PostgresProxy implements AsyncDisposable {
   /** What the server pushes to those that LISTEN is lost; nothing else is. */
   dropsNotifications = false;
   #cut: { where: CommitCut; left: number; done: () => void } | null = null;
+  #break: { every: number; seen: number; left: number; done: () => void } | null = null;
 
   private constructor(target: number) {
     this.#target = target;
@@ -58,6 +59,13 @@ export class PostgresProxy implements AsyncDisposable {
   async cutCommits(where: CommitCut, count = 1): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#cut = { where, left: count, done: resolve };
+    await promise;
+  }
+
+  /** Every connection is reset at each `count`th message of a client from now on; resolves when that was `times` times. */
+  async cutAfter(count: number, times = 1): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#break = { every: count, seen: 0, left: times, done: resolve };
     await promise;
   }
 
@@ -129,6 +137,10 @@ export class PostgresProxy implements AsyncDisposable {
     link.near.on("data", (chunk) => {
       let isToEnd = false;
       for (const message of messages.push(chunk)) {
+        if (this.#isCutHere()) {
+          this.cutAll();
+          return;
+        }
         const cut = commits.isCommit(message) ? this.#takeCut() : null;
         if (cut === "before") {
           reset(link);
@@ -155,6 +167,16 @@ export class PostgresProxy implements AsyncDisposable {
         if (!(this.dropsNotifications && isNotification(message))) link.near.write(message);
       }
     });
+  }
+
+  #isCutHere(): boolean {
+    const at = this.#break;
+    if (at === null || ++at.seen % at.every !== 0) return false;
+    if (--at.left === 0) {
+      this.#break = null;
+      at.done();
+    }
+    return true;
   }
 
   #takeCut(): CommitCut | null {

@@ -91,6 +91,12 @@ export function postgresFailure(error: unknown): PostgresFailure {
   return BY_STATE[state] ?? BY_CLASS[state.slice(0, 2)] ?? "command";
 }
 
+/** Says who may enter what: it does not heal by itself, whichever server is asked. */
+export function isRefusedEntry(error: unknown): boolean {
+  const state = sqlState(error);
+  return /^(28|3D)/.test(state) || state === "42501";
+}
+
 /** For the log: no value of a row, no SQL, no password. */
 export function describePostgresError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -39,9 +39,9 @@ import { tellConnectionBudget } from "./connection-budget.ts";
 import { openSchema } from "./migrator.ts";
 import { type NodeFacts, NodeRegistry } from "./node-registry.ts";
 import { PostgresClock, readClock } from "./postgres-clock.ts";
-import { describePostgresError } from "./postgres-failure.ts";
+import { describePostgresError, isRefusedEntry } from "./postgres-failure.ts";
 import { PostgresFiles } from "./postgres-files.ts";
-import { POOL_SIZE, PostgresPool } from "./postgres-pool.ts";
+import { isBroken, POOL_SIZE, PostgresPool } from "./postgres-pool.ts";
 import { PostgresReads } from "./postgres-reads.ts";
 
 export { StoreOpenError } from "../store-open-error.ts";
@@ -109,7 +109,8 @@ export class PostgresStore implements Store {
 
   /**
    * Opens the store of a database; an empty one is given its schema. Throws StoreOpenError, whose message is one line for
-   * the operator: not reachable, no right to enter, a schema that this version does not know.
+   * the operator: not reachable, no right to enter, a schema that this version does not know; `isAway` tells which of these
+   * may be over soon.
    */
   static async open(
     where: string | PostgresStoreOptions,
@@ -118,13 +119,14 @@ export class PostgresStore implements Store {
     const options = typeof where === "string" ? { ...more, url: where } : where;
     const pool = poolOf(options);
     const { onNotice = () => undefined, node = null } = options;
+    let registry: NodeRegistry | null = null;
     try {
       await openSchema(pool);
       const clock = options.clock ?? new PostgresClock();
       if (clock instanceof PostgresClock)
         for (let look = 0; look < CLOCK_SAMPLES; look++) await sample(pool, clock);
       const onOutdated = (line: string): void => options.onFatal?.(line);
-      const registry = node && (await NodeRegistry.open({ ...node, connections: pool, onOutdated }));
+      registry = node && (await NodeRegistry.open({ ...node, connections: pool, onOutdated }));
       const follower = await ChangeFollower.open({
         connections: pool,
         listen: options.listen === false ? null : () => pool.clientConfig,
@@ -136,11 +138,14 @@ export class PostgresStore implements Store {
       await tellConnectionBudget(pool, { poolSize, isRegistered: registry !== null }, onNotice);
       return new PostgresStore({ clock, pool, follower, registry });
     } catch (error) {
+      await registry?.close();
       await pool.close();
       if (error instanceof StoreOpenError) throw error;
       const cause = error instanceof RpcError && error.cause !== undefined ? error.cause : error;
+      const isAway = !isRefusedEntry(cause) && (error instanceof RpcError || isBroken(cause));
       throw new StoreOpenError(
         `the database at ${pool.label} cannot be opened: ${describePostgresError(cause)}`,
+        { isAway },
       );
     }
   }
