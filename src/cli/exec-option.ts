@@ -1,6 +1,6 @@
 // `--exec NAME=COMMAND`: a command that the operator lists, served as the operation type exec.NAME. No shell is involved.
 import { defineOperation, type OperationDefinition } from "../worker/define-operation.ts";
-import { CliError } from "./exit-codes.ts";
+import { CliError, exitCodes } from "./exit-codes.ts";
 
 /** Reads `NAME=COMMAND` into a process operation. Throws a CliError that says what is wrong. */
 export function parseExecOption(text: string): OperationDefinition {
@@ -8,10 +8,11 @@ export function parseExecOption(text: string): OperationDefinition {
   if (name === undefined || !/^[a-z][a-z0-9-]{0,57}$/.test(name)) {
     throw new CliError(
       `--exec ${JSON.stringify(text)} is not NAME=COMMAND, NAME of [a-z0-9-] (at most 58 characters)`,
+      exitCodes.CONFIG,
     );
   }
   const [program, ...args] = splitWords(commandText ?? "");
-  if (program === undefined) throw new CliError(`--exec ${name}: the command is empty`);
+  if (program === undefined) throw new CliError(`--exec ${name}: the command is empty`, exitCodes.CONFIG);
   return defineOperation({ type: `exec.${name}`, kind: "process", command: [program, ...args] });
 }
 
@@ -40,7 +41,8 @@ export function splitWords(text: string): string[] {
       word = (word ?? "") + char;
     }
   }
-  if (quote !== undefined) throw new CliError(`a ${quote} quote is not closed in ${JSON.stringify(text)}`);
+  if (quote !== undefined)
+    throw new CliError(`a ${quote} quote is not closed in ${JSON.stringify(text)}`, exitCodes.CONFIG);
   if (word !== undefined) words.push(word);
   return words;
 }

@@ -14,6 +14,8 @@ export const exitCodes = {
   STORAGE: 8,
   UNCONFIRMED: 9,
   CHAIN_BROKEN: 10,
+  /** EX_CONFIG of sysexits.h: supervisors can be told not to start it again (RestartPreventExitStatus=78). */
+  CONFIG: 78,
   EXEC_ERROR: 125,
   INTERRUPTED: 130,
   TERMINATED: 143,
@@ -40,6 +42,9 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
     "The operation that was waited for ended FAILED with STOP_UNCONFIRMED: nobody knows whether its work has stopped.",
   CHAIN_BROKEN:
     "The chain of receipts has an entry that was changed, removed or moved, or a signature that is not right.",
+  CONFIG:
+    "The configuration file is wrong, or the flags of serve or work are, or a file of operations: nothing but a change " +
+    "helps, so a supervisor need not start it again.",
   EXEC_ERROR:
     "`belay exec`: the command never ran, or Belay itself failed. Else its exit code is the command's own, or 128 + n when " +
     "signal n ended it.",

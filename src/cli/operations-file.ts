@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { OperationDefinition } from "../worker/define-operation.ts";
-import { CliError } from "./exit-codes.ts";
+import { CliError, exitCodes } from "./exit-codes.ts";
 
 /** Loads one file. Throws a CliError that says what is wrong with it, and `place`, where it was named. */
 export async function loadOperationsFile(
@@ -11,17 +11,20 @@ export async function loadOperationsFile(
   place = "--operations",
 ): Promise<readonly OperationDefinition[]> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new CliError(`${place} ${file}: there is no such file`);
+  if (!existsSync(path)) throw new CliError(`${place} ${file}: there is no such file`, exitCodes.CONFIG);
   let exported: { operations?: unknown };
   try {
     exported = await import(pathToFileURL(path).href);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    throw new CliError(`${place} ${file} cannot be loaded: ${problem}`);
+    throw new CliError(`${place} ${file} cannot be loaded: ${problem}`, exitCodes.CONFIG);
   }
   const { operations } = exported;
   if (!Array.isArray(operations) || !operations.every(isDefinition)) {
-    throw new CliError(`${place} ${file} does not export \`operations\`, an array of defineOperation(...)`);
+    throw new CliError(
+      `${place} ${file} does not export \`operations\`, an array of defineOperation(...)`,
+      exitCodes.CONFIG,
+    );
   }
   return operations;
 }

@@ -148,20 +148,26 @@ export async function createProgram(
  */
 export async function runCli(argv: readonly string[], hooks: CliHooks = {}): Promise<void> {
   tolerateClosedPipes();
+  const called = argv.filter((word) => !word.startsWith("-"));
+  const verb = called[0] === "help" ? called[1] : called[0];
   try {
-    const called = argv.filter((word) => !word.startsWith("-"));
-    const verb = called[0] === "help" ? called[1] : called[0];
     if (verb === "serve") shrinkHeapAfterStart();
     const program = await createProgram((name) => name === verb, hooks);
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = report(error, verb);
   }
 }
 
+/** Those that run under a supervisor: their flags are part of its configuration. */
+const supervised: ReadonlySet<string> = new Set(["serve", "work"]);
+
 /** Tells the error and answers the exit code. Commander has told its own errors already. */
-function report(error: unknown): ExitCode {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.OK : exitCodes.ERROR;
+function report(error: unknown, verb: string | undefined): ExitCode {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.OK;
+    return verb !== undefined && supervised.has(verb) ? exitCodes.CONFIG : exitCodes.ERROR;
+  }
   printError(
     error instanceof Error ? error.message : String(error),
     error instanceof CliError ? error.lines : undefined,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "../base/logger.ts";
 import type { OperationDefinition } from "../worker/define-operation.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
-import { CliError } from "./exit-codes.ts";
+import { CliError, exitCodes } from "./exit-codes.ts";
 
 export interface RemoteWorkerOptions {
   server: string;
@@ -30,7 +30,7 @@ export function remoteWorker(options: RemoteWorkerOptions): Worker {
       ...(leaseMs !== undefined && { leaseMs }),
     });
   } catch (error) {
-    if (error instanceof TypeError) throw new CliError(error.message);
+    if (error instanceof TypeError) throw new CliError(error.message, exitCodes.CONFIG);
     throw error;
   }
 }

@@ -133,11 +133,21 @@ async function readOperations(options: ServeOptions): Promise<readonly Operation
   }
   const types = new Set<string>();
   for (const operation of operations) {
-    policyOf(operation);
-    if (types.has(operation.type)) throw new CliError(`operation type ${operation.type} is declared twice`);
+    checkPolicy(operation);
+    if (types.has(operation.type))
+      throw new CliError(`operation type ${operation.type} is declared twice`, exitCodes.CONFIG);
     types.add(operation.type);
   }
   return operations;
+}
+
+/** Throws a CliError for a policy that is out of its limits. */
+function checkPolicy(operation: OperationDefinition): void {
+  try {
+    policyOf(operation);
+  } catch (error) {
+    throw new CliError(error instanceof Error ? error.message : String(error), exitCodes.CONFIG);
+  }
 }
 
 /** The certificate that `belay tls` made in the data folder, if it is there. */
@@ -155,10 +165,13 @@ function withPorts(
   for (const flag of flags) {
     const [id = "", text = ""] = flag.split("=", 2);
     if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
-      throw new CliError(`--service-port ${flag}: write SERVICE=PORT`);
+      throw new CliError(`--service-port ${flag}: write SERVICE=PORT`, exitCodes.CONFIG);
     if (!services.some((service) => service.id === id)) {
       const known = services.map((service) => service.id).join(", ");
-      throw new CliError(`--service-port ${flag}: there is no service ${id}; known: ${known}`);
+      throw new CliError(
+        `--service-port ${flag}: there is no service ${id}; known: ${known}`,
+        exitCodes.CONFIG,
+      );
     }
     ports.set(id, [...(ports.get(id) ?? []), Number(text)]);
   }

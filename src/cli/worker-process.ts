@@ -20,7 +20,10 @@ export async function runWorker(files: readonly string[], options: WorkOptions):
   const handlers: OperationDefinition[] = options.exec.map(parseExecOption);
   for (const file of files) handlers.push(...(await loadOperationsFile(file, "worker file")));
   if (handlers.length === 0)
-    throw new CliError("nothing to work on: name a file that exports `operations`, or --exec");
+    throw new CliError(
+      "nothing to work on: name a file that exports `operations`, or --exec",
+      exitCodes.CONFIG,
+    );
   const { server, slots, name, lease: leaseMs, tokenFile, drainGrace, logLevel } = options;
   const logger = createLogger(logLevel);
   const worker = remoteWorker({ server, handlers, slots, name, leaseMs, tokenFile, logger });

@@ -21,6 +21,7 @@ import { parse } from "yaml";
 import { loadConfig } from "../../src/cli/config/load-config.ts";
 import type { ServerConfig } from "../../src/cli/config/server-config.ts";
 import { parseDuration } from "../../src/cli/duration.ts";
+import { exitCodes } from "../../src/cli/exit-codes.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { BelayProcess, belayCommand, startServer } from "../cli/belay-process.ts";
 
@@ -282,6 +283,8 @@ for (const file of ["belay.service", "belay-worker.service"]) {
     const timeout = parseDuration(unit.get("TimeoutStopSec")?.[0] ?? "") ?? 0;
     const drain = parseDuration(line[line.indexOf("--drain-grace") + 1] ?? "") ?? stopMs(config);
     assert.ok(timeout > drain, `${timeout} ms`);
+    const [hopeless = ""] = unit.get("RestartPreventExitStatus") ?? [];
+    assert.deepEqual(hopeless.split(" ").map(Number), [exitCodes.REFUSED, exitCodes.CONFIG]);
     assert.equal(unit.get("KillMode")?.[0], "mixed");
     assert.notEqual(unit.get("User")?.[0], "root");
     assert.deepEqual(unit.get("NoNewPrivileges"), ["yes"]);

@@ -5,7 +5,7 @@ import { addExamples, durationOption, integerOption, repeatableOption } from "..
 import { logLevels } from "../config/log-levels.ts";
 import { DEFAULT_CONFIG_FILE, readServeConfig, withConfig } from "../config/serve-config.ts";
 import { isStoreUrl, STORE_URL_FORM } from "../config/store-config.ts";
-import { CliError } from "../exit-codes.ts";
+import { CliError, exitCodes } from "../exit-codes.ts";
 import type { CliHooks } from "../program.ts";
 import { runServer, type ServeOptions } from "../server-process.ts";
 
@@ -149,5 +149,5 @@ function addWork(command: Command): void {
 /** The value is not told, as commander would: it may hold a password. */
 function storeUrlOption(text: string): string {
   if (isStoreUrl(text)) return text;
-  throw new CliError(`--store ${STORE_URL_FORM}`);
+  throw new CliError(`--store ${STORE_URL_FORM}`, exitCodes.CONFIG);
 }

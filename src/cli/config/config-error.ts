@@ -1,6 +1,6 @@
 // What is wrong with a configuration file, and where: `belay.yaml:3:12: services[0].dialect: "soap" is not one of ...`.
 import { formatProblemPath, type ProblemPath } from "../../services/service-problem.ts";
-import { CliError } from "../exit-codes.ts";
+import { CliError, exitCodes } from "../exit-codes.ts";
 
 /** A problem at a place of the file. */
 export interface ConfigProblem {
@@ -23,7 +23,7 @@ export class ConfigError extends CliError {
   override readonly lines: readonly string[];
 
   constructor(lines: readonly string[]) {
-    super(lines.join("\n") || "the configuration is wrong");
+    super(lines.join("\n") || "the configuration is wrong", exitCodes.CONFIG);
     this.lines = lines;
   }
 }

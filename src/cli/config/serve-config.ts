@@ -1,7 +1,7 @@
 // How `belay serve` and its configuration file come together: a flag wins over its environment variable, that over the
 // file, the file over the default; what is served adds up. Loads nothing heavy unless there is a file.
 import { existsSync } from "node:fs";
-import { CliError } from "../exit-codes.ts";
+import { CliError, exitCodes } from "../exit-codes.ts";
 import { printNote } from "../output.ts";
 import type { ServerConfig } from "./server-config.ts";
 import type { StoreConfig } from "./store-config.ts";
@@ -23,6 +23,7 @@ export async function readServeConfig(
   if (named === undefined && withPorts !== null && config.execCommands?.length) {
     throw new CliError(
       `${DEFAULT_CONFIG_FILE}: exec is taken only from a file that --config names: start with --config ${DEFAULT_CONFIG_FILE}`,
+      exitCodes.CONFIG,
     );
   }
   // Nobody asked for it: whoever wonders about a setting must learn where it comes from.
