@@ -2,6 +2,7 @@
 // anew, is in postgres-pool.ts.
 import pg from "pg";
 import { monotonicNs } from "../../base/clock.ts";
+import { durabilityColumns, requireDurable } from "./durability.ts";
 import { Burst, PreparedStatements, type Rows, type Step } from "./postgres-burst.ts";
 import {
   ConnectionLost,
@@ -28,7 +29,7 @@ const limitIdle: Statement = {
 // Whether the settings are in force has to be asked: a pooler may be told to leave them out without a word.
 const serverState: Statement = {
   name: "server_state",
-  text: "SELECT current_setting('transaction_read_only') = 'on', current_setting('enable_seqscan') = 'off'",
+  text: `SELECT current_setting('transaction_read_only') = 'on', current_setting('enable_seqscan') = 'off', ${durabilityColumns}`,
 };
 
 /** What the connections of a pool have found out, and share. */
@@ -69,7 +70,7 @@ export class PostgresConnection implements Queryable {
     });
   }
 
-  /** Connects; throws ReadOnlyServer, and what pg throws. */
+  /** Connects; throws ReadOnlyServer, UnsafeServer, and what pg throws. */
   static async open({ config, habits, hasGenericPlans }: ConnectionSettings): Promise<PostgresConnection> {
     // A timeout that an administrator set for all would break a commit off: with ours it cannot.
     const settings = {
@@ -99,6 +100,7 @@ export class PostgresConnection implements Queryable {
       });
       const [row] = await connection.rows(serverState);
       if (row?.[0] === true) throw new ReadOnlyServer();
+      requireDurable(row?.[2], row?.[3]);
       if (row?.[1] !== true) {
         habits.takesOptions = false;
         // Plans that nothing pins must fit the tables as they are: none is kept.

@@ -1,6 +1,8 @@
 // What a failure of PostgreSQL, or of the way to it, means. By SQLSTATE (Appendix A of its manual), never by the words of
 // a message, which may be in any language.
 
+import { UnsafeServer } from "./durability.ts";
+
 /**
  * - `race`: somebody else was first, or a deadlock was broken: nothing was committed; load and decide again.
  * - `lost`: the connection is gone or useless; what was not sent was not done, of what was sent nobody knows.
@@ -91,8 +93,9 @@ export function postgresFailure(error: unknown): PostgresFailure {
   return BY_STATE[state] ?? BY_CLASS[state.slice(0, 2)] ?? "command";
 }
 
-/** Says who may enter what: it does not heal by itself, whichever server is asked. */
-export function isRefusedEntry(error: unknown): boolean {
+/** Who may enter what, and what the server promises: it does not heal by itself. */
+export function isLasting(error: unknown): boolean {
+  if (error instanceof UnsafeServer) return true;
   const state = sqlState(error);
   return /^(28|3D)/.test(state) || state === "42501";
 }

@@ -5,7 +5,7 @@ import { monotonicMs } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
 import { delay } from "../../base/timers.ts";
 import { PostgresConnection, type ServerHabits } from "./postgres-connection.ts";
-import { describePostgresError, isRefusedEntry, postgresFailure, sqlState } from "./postgres-failure.ts";
+import { describePostgresError, isLasting, postgresFailure, sqlState } from "./postgres-failure.ts";
 import { clientConfig, type PostgresAddress, parsePostgresUrl } from "./postgres-url.ts";
 import type { BindValue, ColumnValue, PostgresConnections, Queryable, Statement } from "./queryable.ts";
 
@@ -120,8 +120,7 @@ export class PostgresPool implements PostgresConnections {
           continue;
         }
         // A wrong password or a database that is not there does not heal by itself: it is told at once.
-        const isHopeless =
-          isRefusedEntry(error) || (!isBroken(error) && postgresFailure(error) === "command");
+        const isHopeless = isLasting(error) || (!isBroken(error) && postgresFailure(error) === "command");
         this.#noteAway(error);
         this.#preferred++;
         if (isHopeless || monotonicMs() + pauseMs > until) throw unavailable(error);

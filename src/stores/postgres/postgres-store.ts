@@ -36,10 +36,11 @@ import { StoreOpenError } from "../store-open-error.ts";
 import { ChangeFollower } from "./change-follower.ts";
 import { CommitLanes, LANES } from "./commit-lanes.ts";
 import { tellConnectionBudget } from "./connection-budget.ts";
+import { tellDurability } from "./durability.ts";
 import { openSchema } from "./migrator.ts";
 import { type NodeFacts, NodeRegistry } from "./node-registry.ts";
 import { PostgresClock, readClock } from "./postgres-clock.ts";
-import { describePostgresError, isRefusedEntry } from "./postgres-failure.ts";
+import { describePostgresError, isLasting } from "./postgres-failure.ts";
 import { PostgresFiles } from "./postgres-files.ts";
 import { isBroken, POOL_SIZE, PostgresPool } from "./postgres-pool.ts";
 import { PostgresReads } from "./postgres-reads.ts";
@@ -135,6 +136,7 @@ export class PostgresStore implements Store {
         onNotice,
       });
       const poolSize = options.poolSize ?? POOL_SIZE;
+      await tellDurability(pool, onNotice);
       await tellConnectionBudget(pool, { poolSize, isRegistered: registry !== null }, onNotice);
       return new PostgresStore({ clock, pool, follower, registry });
     } catch (error) {
@@ -142,7 +144,7 @@ export class PostgresStore implements Store {
       await pool.close();
       if (error instanceof StoreOpenError) throw error;
       const cause = error instanceof RpcError && error.cause !== undefined ? error.cause : error;
-      const isAway = !isRefusedEntry(cause) && (error instanceof RpcError || isBroken(cause));
+      const isAway = !isLasting(cause) && (error instanceof RpcError || isBroken(cause));
       throw new StoreOpenError(
         `the database at ${pool.label} cannot be opened: ${describePostgresError(cause)}`,
         { isAway },
