@@ -137,6 +137,11 @@ export class Committer {
     this.#beforeStarts = beforeStarts;
   }
 
+  /** Commands that are not sent to the store yet, heartbeats left out. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** Rejects with STORAGE_FULL or STORAGE_UNAVAILABLE when the outcome is not known to be durable. */
   submit(command: Command): Promise<CommandOutcome> {
     return new Promise((resolve, reject) => this.#add({ command, resolve, reject }));

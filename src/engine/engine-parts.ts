@@ -125,6 +125,11 @@ export class EngineParts {
     return this.#committer.submit(command);
   }
 
+  /** Commands that wait for a transaction. */
+  get commitsWaiting(): number {
+    return this.#committer.waiting;
+  }
+
   /** As `submit`; an operation that the commit changed need not be read for its answer. */
   submitFound(command: Command, key: OperationKey): Promise<FoundOutcome> {
     return this.#committer.submitFound(command, key);

@@ -173,6 +173,11 @@ export class Engine extends OperationCalls {
     }
   }
 
+  /** Commands that wait for a transaction: what a start that comes now has before it. */
+  get commitsWaiting(): number {
+    return this.#parts.commitsWaiting;
+  }
+
   /** Held waits at this moment. */
   get waiterCount(): number {
     return this.#parts.waiters.count;

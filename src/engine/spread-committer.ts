@@ -32,6 +32,11 @@ export class SpreadCommitter {
     };
   }
 
+  /** See Committer.waiting. */
+  get waiting(): number {
+    return this.#committers.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
   /** See Committer.submit. */
   submit(command: Command): Promise<CommandOutcome> {
     return this.#places.submit(command, this.#ports);

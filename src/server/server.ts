@@ -120,7 +120,7 @@ export function createServer(options: ServerOptions): BelayServer {
     logger,
   });
   const services = bindServices(catalog, [health.definition(), workers]);
-  const inFlight = new Limits(limits, { measurements, onFull: () => store.suspect() });
+  const inFlight = new Limits(limits, { measurements, onFull: () => store.suspect(), queue: engine });
   const openStreams = new OpenStreams();
   const callables = services.flatMap(({ methods, streams }) => [...methods, ...streams]);
   const parts = {

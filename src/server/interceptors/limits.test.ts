@@ -94,6 +94,17 @@ test("a late event loop refuses in the same order, but no wait; modest tenants o
   assert.deepEqual(shed({ tenant: "quiet" }), ["get", "list", "watch", "start"]);
 });
 
+test("a long queue of commits refuses starts, and nothing else", () => {
+  const queue = { commitsWaiting: 0 };
+  const limits = limitsOf({ commitsWaitingMax: 100 }, { queue });
+  const shed = (): MethodKind[] => methodKinds.filter((kind) => refusal(limits, kind) !== null);
+  queue.commitsWaiting = 99;
+  assert.deepEqual(shed(), []);
+  queue.commitsWaiting = 100;
+  assert.deepEqual(shed(), ["start"]);
+  assert.match(refusal(limits, "start") ?? "", /commands waiting to be committed is at its limit of 100/);
+});
+
 test("what is refused is counted by kind and limit, and the pressure is shown", async () => {
   const measurements = new Measurements();
   let full = 0;
@@ -113,7 +124,7 @@ test("what is refused is counted by kind and limit, and the pressure is shown", 
         .flatMap(({ points }) => points.map(({ labels, value }) => [labels.join(" "), value])),
     );
   assert.deepEqual(values(instruments.callsShed), { "start tenant": 1, "list tenant": 1 });
-  assert.deepEqual(values(instruments.overloadPressure), { calls: 0.5, tenant: 1, delay: 0 });
+  assert.deepEqual(values(instruments.overloadPressure), { calls: 0.5, tenant: 1, delay: 0, commits: 0 });
 });
 
 test("a call that was let in gives its place back once", () => {

@@ -23,11 +23,16 @@ const MODEST_DELAY_FACTOR = 2;
 const heldKinds: ReadonlySet<MethodKind> = new Set<MethodKind>(["wait", "watch", "work"]);
 
 /** What a call was refused for. */
-type LimitName = "calls" | "tenant" | "delay" | "lists" | "connection";
+type LimitName = "calls" | "tenant" | "commits" | "delay" | "lists" | "connection";
 
 type LimitsUsed = Pick<
   ServerLimits,
-  "callsInFlightMax" | "callsPerTenantMax" | "listsInFlightMax" | "loopDelayMaxMs" | "waitsPerConnectionMax"
+  | "callsInFlightMax"
+  | "callsPerTenantMax"
+  | "commitsWaitingMax"
+  | "listsInFlightMax"
+  | "loopDelayMaxMs"
+  | "waitsPerConnectionMax"
 >;
 
 export interface LimitsOptions {
@@ -35,6 +40,8 @@ export interface LimitsOptions {
   measurements?: Measurements;
   /** Told when calls are refused for what is in flight: whatever they wait for may be gone. */
   onFull?: () => void;
+  /** Where commands wait for a transaction; default nowhere. */
+  queue?: { readonly commitsWaiting: number };
   /** Default one of its own. */
   loopDelay?: LoopDelay;
 }
@@ -103,6 +110,11 @@ export class Limits implements Interceptor {
     if (this.#tenants.inFlight(tenant) >= ofTenant) {
       throw this.#refuse(kind, "tenant", `calls in flight of one tenant, for ${kind},`, ofTenant);
     }
+    // The queue is mostly what workers report, and each start makes it longer by several of these. What only reads is not in it.
+    const { commitsWaitingMax } = this.#limits;
+    if (kind === "start" && this.#commitsWaiting >= commitsWaitingMax) {
+      throw this.#refuse(kind, "commits", "commands waiting to be committed", commitsWaitingMax);
+    }
     // A wait that is refused comes back as polls, which cost more than to hold it.
     if (kind === "wait") return;
     const { delayMs } = this.#loopDelay;
@@ -130,12 +142,16 @@ export class Limits implements Interceptor {
 
   #refuse(kind: MethodKind, name: LimitName, what: string, limit: number): RpcError {
     this.#options.measurements?.add(instruments.callsShed, [kind, name]);
-    if (name === "calls" || name === "tenant") this.#options.onFull?.();
+    if (name === "calls" || name === "tenant" || name === "commits") this.#options.onFull?.();
     return new RpcError("OVERLOADED", { what, limit }, { retryDelayMs: retryDelayMs() });
   }
 
+  get #commitsWaiting(): number {
+    return this.#options.queue?.commitsWaiting ?? 0;
+  }
+
   #figures(): Measured[] {
-    const { callsInFlightMax, callsPerTenantMax, loopDelayMaxMs } = this.#limits;
+    const { callsInFlightMax, callsPerTenantMax, commitsWaitingMax, loopDelayMaxMs } = this.#limits;
     const used = (name: LimitName, value: number, limit: number): ReturnType<typeof point> =>
       point(instruments.overloadPressure, [name], value / Math.max(1, limit));
     return [
@@ -144,6 +160,7 @@ export class Limits implements Interceptor {
         points: [
           used("calls", this.#calls, callsInFlightMax),
           used("tenant", this.#tenants.inFlightMost, callsPerTenantMax),
+          used("commits", this.#commitsWaiting, commitsWaitingMax),
           used("delay", this.#loopDelay.delayMs, loopDelayMaxMs),
         ],
       },

@@ -54,7 +54,7 @@ async function startMany(client: BelayClient, count: number): Promise<Outcome> {
 
 test("starts beyond the cap are refused with a reason and a delay; what was let in is kept, and can be cancelled at once", async () => {
   await using server = await smallServer();
-  using client = connect(server.url, { token: "flood" });
+  using client = connect(server.url, { token: "flood", overloadRetries: 0 });
   const { name: first } = await client.start(TYPE);
   const flood = startMany(client, FLOOD);
   // In the middle of the flood, on the same connection.
@@ -78,9 +78,30 @@ test("starts beyond the cap are refused with a reason and a delay; what was let 
   assert.match(metrics, /belay_overload_pressure\{limit="calls"\} 0\n/);
 });
 
+test("a long queue of commits refuses starts, with a delay; cancels and workers' reports go on", async () => {
+  const handler = defineOperation({ type: "test.quick" }, async () => undefined);
+  await using server = await startTestServer({
+    operations: [handler],
+    parked: [defineOperation({ type: TYPE }, async () => undefined)],
+    limits: { commitsWaitingMax: 1, loopDelayMaxMs: 60_000 },
+  });
+  using client = connect(server.url, { overloadRetries: 0 });
+  const { name: first } = await client.start(TYPE);
+  const { name: quick } = await client.start("test.quick");
+  const flood = startMany(client, FLOOD);
+  assert.equal((await client.cancel(first)).verdict, "PREVENTED_START");
+  const { names, refused } = await flood;
+  assert.ok(names.length > 0 && refused.length > 0, `${names.length} let in, ${refused.length} refused`);
+  for (const { reason, message } of refused) {
+    assert.equal(reason, "OVERLOADED");
+    assert.match(message, /commands waiting to be committed/);
+  }
+  assert.ok((await client.wait(quick, { timeoutMs: 10_000 })).done);
+});
+
 test("a tenant at its cap takes no start, get or cancel from another one", async () => {
   await using server = await smallServer();
-  using loud = connect(server.url, { token: "flood" });
+  using loud = connect(server.url, { token: "flood", overloadRetries: 0 });
   using quiet = connect(server.url, { token: "other" });
   let isOver = false;
   const refusals: number[] = [];
@@ -95,4 +116,16 @@ test("a tenant at its cap takes no start, get or cancel from another one", async
   isOver = true;
   await flooding;
   assert.ok(refusals.some((count) => count > 0));
+});
+
+test("the client sends a refused start again when the server says so, or tells when it may be", async () => {
+  await using server = await smallServer();
+  using patient = connect(server.url, { token: "flood", callTimeoutMs: 60_000, overloadRetries: 50 });
+  const { names, refused } = await startMany(patient, FLOOD / 4);
+  assert.deepEqual([names.length, refused.length], [FLOOD / 4, 0]);
+  assert.equal(new Set(names).size, FLOOD / 4);
+  using hasty = connect(server.url, { token: "flood", overloadRetries: 0 });
+  const flood = await startMany(hasty, FLOOD);
+  assert.ok(flood.refused.length > 0);
+  for (const { retryDelayMs = 0 } of flood.refused) assert.ok(retryDelayMs >= 500 && retryDelayMs <= 1000);
 });
