@@ -5,6 +5,7 @@ export interface BelayErrorFields {
   code: StatusCodeName;
   reason?: string;
   metadata?: Readonly<Record<string, string>>;
+  retryDelayMs?: number | undefined;
   cause?: unknown;
 }
 
@@ -17,12 +18,15 @@ export class BelayError extends Error {
   readonly reason: string;
   /** The dynamic parts of the message. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** When the server says that the call may be sent again, in milliseconds; undefined where it says nothing. */
+  readonly retryDelayMs: number | undefined;
 
   constructor(message: string, fields: BelayErrorFields) {
     super(message, { cause: fields.cause });
     this.code = fields.code;
     this.reason = fields.reason ?? "";
     this.metadata = fields.metadata ?? {};
+    this.retryDelayMs = fields.retryDelayMs;
   }
 
   /** True if no answer came: nothing listens, the connection broke, the server is stopping or hangs. */

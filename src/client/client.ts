@@ -1,5 +1,6 @@
 // connect() and BelayClient: every call of belay.v1.Operations over gRPC. What repeats by itself: wait(), watch() and the
-// cancel of a start's `cancelOn`, which outlive a server's restart. No other call is sent twice.
+// cancel of a start's `cancelOn`, which outlive a server's restart, and a call that was refused for overload. No other call
+// is sent twice.
 
 import { statusCodeName } from "../base/status-code.ts";
 import {
@@ -92,6 +93,11 @@ export interface ConnectOptions {
    * renewed. It goes over the connection as it is: a server that is not on this machine needs an https:// address.
    */
   token?: string | (() => string);
+  /**
+   * How often a call that an overloaded server refused (RESOURCE_EXHAUSTED, OVERLOADED: it was not begun) is sent again, after
+   * the time that the server asks for, and within the call's deadline. Default 4; 0 is never.
+   */
+  overloadRetries?: number;
 }
 
 /**
@@ -122,7 +128,8 @@ export class BelayClient {
 
   constructor(address: string, options: ConnectOptions = {}) {
     const { token } = options;
-    this.#channel = new RpcChannel(address, typeof token === "string" ? () => token : token);
+    const tokenOf = typeof token === "string" ? () => token : token;
+    this.#channel = new RpcChannel(address, tokenOf, options.overloadRetries);
     this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   }
 
@@ -353,7 +360,7 @@ export class BelayClient {
       const seen = await this.#channel.call(
         Operations.method.waitOperation,
         { name, timeout: durationOf(sliceMs) },
-        { timeoutMs: sliceMs + this.#timeoutMs, signal: options.signal },
+        { timeoutMs: sliceMs + this.#timeoutMs, signal: options.signal, isRetried: false },
       );
       return { answer: seen.done ? "done" : "open", seen };
     } catch (error) {

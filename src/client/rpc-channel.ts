@@ -1,4 +1,5 @@
-// One gRPC connection: calls of protobuf-es methods, unary and server streaming, with an AbortSignal. No retries here.
+// One gRPC connection: calls of protobuf-es methods, unary and server streaming, with an AbortSignal. Only a
+// call that an overloaded server refused is sent again (overload-retry.ts).
 import {
   create,
   type DescMessage,
@@ -11,6 +12,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { wallClockInstant } from "../base/clock.ts";
+import { whileOverloaded } from "./overload-retry.ts";
 import { formatServerAddress, parseServerAddress } from "./server-address.ts";
 import { fromServiceError } from "./service-error.ts";
 
@@ -33,7 +35,12 @@ export interface RpcCallOptions {
   /** The call's deadline, in milliseconds from now. */
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** False: a refusal for overload is told at once. Default true. */
+  isRetried?: boolean;
 }
+
+/** How often a call that is refused for overload is sent again. */
+export const OVERLOAD_RETRIES = 4;
 
 /** A lazily connected channel to one server. */
 export class RpcChannel {
@@ -41,10 +48,12 @@ export class RpcChannel {
   readonly address: string;
   readonly #client: Client;
   readonly #token: (() => string) | undefined;
+  readonly #overloadRetries: number;
 
   /** `token` is asked before each call for what goes into its authorization header. */
-  constructor(text: string, token?: () => string) {
+  constructor(text: string, token?: () => string, overloadRetries: number = OVERLOAD_RETRIES) {
     this.#token = token;
+    this.#overloadRetries = overloadRetries;
     const address = parseServerAddress(text);
     this.address = formatServerAddress(address);
     // Whom to trust is said by the environment: GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, else Node's own list with
@@ -60,8 +69,17 @@ export class RpcChannel {
     });
   }
 
-  /** Calls once. Rejects with a BelayError, or with the signal's reason. */
+  /** Rejects with a BelayError, or with the signal's reason. */
   call<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageInitShape<Input>,
+    options: RpcCallOptions,
+  ): Promise<MessageShape<Output>> {
+    const retries = options.isRetried === false ? 0 : this.#overloadRetries;
+    return whileOverloaded((once) => this.#callOnce(method, request, once), options, retries);
+  }
+
+  #callOnce<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodUnary<Input, Output>,
     request: MessageInitShape<Input>,
     options: RpcCallOptions,

@@ -1,9 +1,9 @@
 // Errors of gRPC calls, read into BelayErrors: the code, and reason and metadata of google.rpc.ErrorInfo.
 import { fromBinary } from "@bufbuild/protobuf";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
 import { type ServiceError, type StatusObject, status } from "@grpc/grpc-js";
 import { statusCodeName } from "../base/status-code.ts";
-import { ErrorInfoSchema } from "../protocol/gen/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "../protocol/gen/google/rpc/error_details_pb.ts";
 import { type Status, StatusSchema } from "../protocol/gen/google/rpc/status_pb.ts";
 import { BelayError } from "./belay-error.ts";
 
@@ -11,9 +11,9 @@ const DETAILS_KEY = "grpc-status-details-bin";
 
 /** Turns the error of a gRPC call to `address` into a BelayError. */
 export function fromServiceError(error: ServiceError, address: string): BelayError {
-  const { reason, metadata } = errorInfo(error);
+  const { reason, metadata, retryDelayMs } = errorInfo(error);
   const text = error.details || error.message;
-  const fields = { reason, metadata, cause: error };
+  const fields = { reason, metadata, retryDelayMs, cause: error };
   if (reason === "") {
     // CANCELLED without a reason: the peer reset the stream, as one that is shutting down does. A caller's own abort
     // never comes here.
@@ -30,20 +30,30 @@ export function fromServiceError(error: ServiceError, address: string): BelayErr
 
 const CLOSED = "the connection was closed";
 
-/** Reason and metadata of a status' ErrorInfo; empty if it has none, or one that does not decode. */
-export function errorInfoOf(status: Status): { reason: string; metadata: Record<string, string> } {
-  try {
-    for (const detail of status.details) {
-      const found = anyUnpack(detail, ErrorInfoSchema);
-      if (found) return { reason: found.reason, metadata: found.metadata };
-    }
-  } catch {
-    // Not an ErrorInfo: the plain code and message stand.
-  }
-  return { reason: "", metadata: {} };
+/** What the details of a status say that a caller can act on. */
+export interface ErrorDetails {
+  reason: string;
+  metadata: Record<string, string>;
+  retryDelayMs?: number;
 }
 
-function errorInfo(error: StatusObject): { reason: string; metadata: Record<string, string> } {
+/** Reason and metadata of a status' ErrorInfo, the delay of its RetryInfo; empty if it has none, or one that does not decode. */
+export function errorInfoOf(status: Status): ErrorDetails {
+  const found: ErrorDetails = { reason: "", metadata: {} };
+  try {
+    for (const detail of status.details) {
+      const info = anyUnpack(detail, ErrorInfoSchema);
+      if (info) Object.assign(found, { reason: info.reason, metadata: info.metadata });
+      const delay = anyUnpack(detail, RetryInfoSchema)?.retryDelay;
+      if (delay) found.retryDelayMs = durationMs(delay);
+    }
+  } catch {
+    // Not what it says it is: the plain code and message stand.
+  }
+  return found;
+}
+
+function errorInfo(error: StatusObject): ErrorDetails {
   const [bytes] = error.metadata?.get(DETAILS_KEY) ?? [];
   if (Buffer.isBuffer(bytes)) {
     try {
