@@ -335,8 +335,9 @@ export const errorReasons: Readonly<Record<ErrorReason, ErrorReasonRow>> = {
   },
   RESUME_TOKEN_EXPIRED: {
     code: StatusCode.OUT_OF_RANGE,
-    message: "changes after the resume token are no longer kept; watch anew with `initial`",
-    when: "A watch that resumes after its events were removed.",
+    message:
+      "changes after the resume token are no longer kept, or were lost with a restored database; watch anew with `initial`",
+    when: "A watch that resumes after its events were removed, or in a database that was restored to an earlier moment.",
   },
   WATCH_TOO_SLOW: {
     code: StatusCode.RESOURCE_EXHAUSTED,

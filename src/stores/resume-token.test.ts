@@ -13,14 +13,15 @@ const refused = { reason: "INVALID_RESUME_TOKEN" };
 
 test("a token opens to the position it was sealed with", () => {
   fc.assert(
-    fc.property(fc.nat({ max: Number.MAX_SAFE_INTEGER }), (position) => {
-      assert.equal(openResumeToken(sealResumeToken(key, scope, position), keyBytes, scope), position);
+    fc.property(fc.nat({ max: Number.MAX_SAFE_INTEGER }), fc.nat(), (position, sealTime) => {
+      const told = { position, sealTime };
+      assert.deepEqual(openResumeToken(sealResumeToken(key, scope, told), keyBytes, scope), told);
     }),
   );
 });
 
 test("every changed character of a token is refused", () => {
-  const token = sealResumeToken(key, scope, 123);
+  const token = sealResumeToken(key, scope, { position: 123, sealTime: 1 });
   for (let at = 0; at < token.length; at++) {
     const changed = token.slice(0, at) + (token[at] === "A" ? "B" : "A") + token.slice(at + 1);
     assert.throws(() => openResumeToken(changed, keyBytes, scope), refused, `character ${at}`);
@@ -34,7 +35,7 @@ for (const token of ["", "x", "not a token", "A".repeat(60), "A".repeat(5000)]) 
 }
 
 test("a token is no other tenant's, no other service's, and no page token", () => {
-  const token = sealResumeToken(key, scope, 1);
+  const token = sealResumeToken(key, scope, { position: 1, sealTime: 1 });
   assert.throws(() => openResumeToken(token, keyBytes, { ...scope, tenant: "b" }), refused);
   assert.throws(() => openResumeToken(token, keyBytes, { ...scope, service: "vault" }), refused);
   assert.throws(() => openResumeToken(token, () => undefined, scope), refused);

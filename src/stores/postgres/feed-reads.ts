@@ -1,5 +1,6 @@
 // The feed, read in commit order. Positions are given under the lock of one row that each batch holds until its commit,
 // so what a statement sees up to the newest position has no gap that a later commit could fill (S17).
+import type { Instant } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
 import type { OperationState } from "../../engine/operation.ts";
 import type { FeedPage, FeedQuery } from "../../engine/store.ts";
@@ -14,7 +15,7 @@ import {
 import { parseListFilter } from "../list-filter.ts";
 import type { FilterSql } from "../list-filter-sql.ts";
 import type { ListedRow } from "../operation-rows.ts";
-import { feedEvents, feedPosition, LOOKUP_VALUES, lookUpOperations } from "./feed-statements.ts";
+import { feedEvents, feedHistory, feedPosition, LOOKUP_VALUES, lookUpOperations } from "./feed-statements.ts";
 import { compileListFilter } from "./list-filter-dialect.ts";
 import { toListed } from "./list-pager.ts";
 import type { Queryable } from "./queryable.ts";
@@ -37,6 +38,12 @@ export class FeedReads {
   async position(): Promise<number> {
     const [row] = await this.#database.rows<[number]>(feedPosition);
     return row?.[0] ?? 0;
+  }
+
+  /** For requireSameHistory. */
+  async history(position: number): Promise<{ newest: number; time: Instant | null }> {
+    const [row] = await this.#database.rows<[number, Instant | null]>(feedHistory, [position]);
+    return { newest: row?.[0] ?? 0, time: row?.[1] ?? null };
   }
 
   /** Throws RESUME_TOKEN_EXPIRED, INVALID_FILTER. */

@@ -16,6 +16,13 @@ export const feedPosition: Statement = statement(
   "SELECT feed_position FROM meta WHERE id = 1",
 );
 
+/** The end of the feed, and when the batch was committed that holds position $1: null where it is gone, or not there yet. */
+export const feedHistory: Statement = statement(
+  "feed_history",
+  `SELECT feed_position, (SELECT time FROM feed WHERE position >= $1 AND $1 > meta.feed_removed ORDER BY position LIMIT 1)
+    FROM meta WHERE id = 1`,
+);
+
 /**
  * Events after $3 up to $4 of a service and tenant, with the bounds of the feed: [removed, newest, position, name,
  * revision, state, time]; one row of nulls where there is none. A row of the feed is a batch: the one that holds $4 is

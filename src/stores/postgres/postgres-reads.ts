@@ -27,7 +27,7 @@ import type {
   Store,
   UnchainedEvent,
 } from "../../engine/store.ts";
-import { openResumeToken, type ResumeScope, sealResumeToken } from "../resume-token.ts";
+import { openResumeToken, type ResumeScope, requireSameHistory, sealResumeToken } from "../resume-token.ts";
 import { TokenKeyring } from "../token-keyring.ts";
 import { ChainLog } from "./chain-log.ts";
 import { FeedReads } from "./feed-reads.ts";
@@ -66,6 +66,7 @@ export class PostgresReads implements Reads {
   readonly #database: PostgresConnections;
   readonly #operations: OperationReads;
   readonly #lists: ListPager;
+  readonly #clock: Clock;
   readonly #feed: FeedReads;
   readonly #sessions: SessionReads;
   readonly #live: LiveCounter;
@@ -79,6 +80,7 @@ export class PostgresReads implements Reads {
     this.#keys = new TokenKeyring(clock, keys);
     this.#operations = new OperationReads(connections);
     this.#lists = new ListPager({ database: connections, clock, keys: this.#keys });
+    this.#clock = clock;
     this.#feed = new FeedReads(connections);
     this.#sessions = new SessionReads(connections);
     this.#live = new LiveCounter(connections, clock);
@@ -127,11 +129,14 @@ export class PostgresReads implements Reads {
   }
 
   async sealToken(scope: ResumeScope, position: number): Promise<string> {
-    return sealResumeToken(await this.#keys.newest(), scope, position);
+    const told = { position, sealTime: this.#clock.now() };
+    return sealResumeToken(await this.#keys.newest(), scope, told);
   }
 
   async openToken(scope: ResumeScope, token: string): Promise<number> {
-    return openResumeToken(token, await this.#keys.keysFor(token), scope);
+    const claims = openResumeToken(token, await this.#keys.keysFor(token), scope);
+    requireSameHistory(claims, await this.#feed.history(claims.position));
+    return claims.position;
   }
 
   listTypes(): Promise<readonly DeclaredType[]> {

@@ -1,6 +1,6 @@
 // The embedded store: the port of src/engine/store.ts over SQLite. This file is the main thread's side: it hands
 // batches to the writer's thread, reads to the readers' threads, and keeps what was last seen at hand.
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Instant } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
 import type { Command, Grant } from "../../engine/commands.ts";
 import type { SlotKey } from "../../engine/decision.ts";
@@ -40,7 +40,7 @@ import {
   type StoredRow,
 } from "../operation-rows.ts";
 import { PointReads } from "../point-reads.ts";
-import { openResumeToken, type ResumeScope, sealResumeToken } from "../resume-token.ts";
+import { openResumeToken, type ResumeScope, requireSameHistory, sealResumeToken } from "../resume-token.ts";
 import { TokenKeyring } from "../token-keyring.ts";
 import { cachedPointReads } from "./cached-point-reads.ts";
 import { decodeCommitResult } from "./commit-message.ts";
@@ -223,11 +223,23 @@ export class SqliteStore implements Store {
   }
 
   async sealToken(scope: ResumeScope, position: number): Promise<string> {
-    return sealResumeToken(await this.#tokenKeys.newest(), scope, position);
+    const told = { position, sealTime: this.clock.now() };
+    return sealResumeToken(await this.#tokenKeys.newest(), scope, told);
   }
 
   async openToken(scope: ResumeScope, token: string): Promise<number> {
-    return openResumeToken(token, await this.#tokenKeys.keysFor(token), scope);
+    const claims = openResumeToken(token, await this.#tokenKeys.keysFor(token), scope);
+    const [newest, time] = await Promise.all([this.feedPosition(), this.#eventTime(scope, claims.position)]);
+    requireSameHistory(claims, { newest, time });
+    return claims.position;
+  }
+
+  /** Null where the event is not of this scope, or is gone: then only the end of the feed tells what was lost. */
+  async #eventTime(scope: ResumeScope, position: number): Promise<Instant | null> {
+    const query = { ...scope, parent: null, filter: "", names: null, after: position - 1, limit: 1 };
+    const page = await this.readFeed(query).catch(() => null);
+    const [entry] = page?.entries ?? [];
+    return entry?.position === position ? entry.time : null;
   }
 
   async getReceipt(key: OperationKey): Promise<StoredReceipt | undefined> {
