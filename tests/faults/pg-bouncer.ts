@@ -19,8 +19,11 @@ export class PgBouncer implements AsyncDisposable {
     this.#config = config;
   }
 
-  /** Starts one with `poolSize` connections to the server at a loopback port. */
-  static async start(serverPort: number, poolSize = 6): Promise<PgBouncer> {
+  /** Starts one with `poolSize` connections to the server at a loopback port, and further lines of its configuration. */
+  static async start(
+    serverPort: number,
+    { poolSize = 6, settings = [] }: { poolSize?: number; settings?: readonly string[] } = {},
+  ): Promise<PgBouncer> {
     const folder = mkdtempSync(join(guardedFolder(), "pgbouncer-"));
     const port = await freePort();
     const config = join(folder, "pgbouncer.ini");
@@ -32,6 +35,7 @@ export class PgBouncer implements AsyncDisposable {
       ...["pool_mode = transaction", `default_pool_size = ${poolSize}`, "server_login_retry = 1"],
       // Those of another life of the server are noticed when they are used.
       "server_check_delay = 0",
+      ...settings,
     ];
     writeFileSync(config, `${lines.join("\n")}\n`);
     const { uid, gid } = findOwner();

@@ -72,6 +72,30 @@ describe("behind PgBouncer in transaction mode", () => {
     }
   });
 
+  test("statements that vanish, or are there already, are given up for unnamed ones, and no commit is lost", async () => {
+    // It drops the settings without a word, and the database has them: nothing says that a pooler is there but the failures.
+    const settings = ["ignore_startup_parameters = extra_float_digits,options"];
+    await using silent = await PgBouncer.start(server.port, { poolSize: 3, settings });
+    const database = await server.createDatabase();
+    await server.query(`ALTER DATABASE ${database} SET enable_seqscan = off`);
+    const stores = await Promise.all([1, 2].map(() => PostgresStore.open(silent.url(database))));
+    try {
+      const loads = stores.map((store) => new PostgresLoad(store));
+      let isStopped = false;
+      const lives = Promise.all(loads.map((load) => load.run(16, () => isStopped)));
+      await delay(2000);
+      isStopped = true;
+      await lives;
+      for (const load of loads) {
+        assert.equal(load.report.unknown, 0, "nothing has failed");
+        await load.check(server, database);
+      }
+      assert.match(server.log, /prepared statement "[^"]+" (does not exist|already exists)/);
+    } finally {
+      for (const store of stores) await store.close();
+    }
+  });
+
   test("a server through restarts of the pooler and of the database loses nothing", async (context) => {
     const database = await server.createDatabase();
     const result = await serveThroughFaults({

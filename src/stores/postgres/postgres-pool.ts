@@ -85,20 +85,31 @@ export class PostgresPool implements PostgresConnections {
 
   async transaction<T>(work: (connection: Queryable) => Promise<T>): Promise<T> {
     try {
-      return await this.#with(async (connection) => {
-        try {
-          await connection.begin([]);
-          const result = await work(connection);
-          await connection.commit([]);
-          return result;
-        } catch (error) {
-          await connection.rollback();
-          throw error;
-        }
-      });
+      return await this.#transactionOnce(work);
+    } catch (error) {
+      // Nothing was committed, and from now on the statements are unnamed: without this a node could not even open its store
+      // behind a pooler that takes connections from their statements without a word.
+      if (postgresFailure(error) !== "prepared") throw this.#asked(error);
+    }
+    try {
+      return await this.#transactionOnce(work);
     } catch (error) {
       throw this.#asked(error);
     }
+  }
+
+  async #transactionOnce<T>(work: (connection: Queryable) => Promise<T>): Promise<T> {
+    return await this.#with(async (connection) => {
+      try {
+        await connection.begin([]);
+        const result = await work(connection);
+        await connection.commit([]);
+        return result;
+      } catch (error) {
+        await connection.rollback();
+        throw error;
+      }
+    });
   }
 
   /**

@@ -33,6 +33,9 @@ export interface PostgresConnections extends Queryable {
     statement: Statement,
     values?: readonly BindValue[],
   ): Promise<Row[]>;
-  /** Runs `work` in one transaction (READ COMMITTED) on one connection. What COMMIT leaves unknown is STORAGE_UNAVAILABLE. */
+  /**
+   * Runs `work` in one transaction (READ COMMITTED) on one connection; once more where a pooler had taken its statements.
+   * What COMMIT leaves unknown is STORAGE_UNAVAILABLE.
+   */
   transaction<T>(work: (connection: Queryable) => Promise<T>): Promise<T>;
 }
