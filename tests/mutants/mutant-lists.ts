@@ -1,8 +1,8 @@
 // All mutants, and which of them every run puts in.
 //
 // The rule: one mutant of each list for each id that the list names, the first that is killed quickly; for an id that has no
-// quick one in any list, the first of all. So every guarantee has one. `npm test` puts in those of the core and the store
-// (mutants.test.ts); the full run those of the rest (outside.long.test.ts), and all others (mutants.long.test.ts).
+// quick one in any list, the first of all. So every guarantee has one. `npm test` puts in those of the core and the stores
+// (mutants.test.ts, cluster.test.ts); the full run those of the rest (outside.long.test.ts), and all others (mutants.long.test.ts).
 import { accessMutants } from "./access-mutants.ts";
 import { cancelMutants } from "./cancel-mutants.ts";
 import { clusterMutants } from "./cluster-mutants.ts";
@@ -43,10 +43,12 @@ export const coreLists: MutantLists = [
   storeMutants,
 ];
 
+/** The store that several nodes share: what SQLite cannot show. */
+export const clusterLists: MutantLists = [clusterMutants];
+
 /** What stands before the engine, the workers beside it, and several nodes of it. */
 export const outerLists: MutantLists = [
   nodeMutants,
-  clusterMutants,
   elsewhereMutants,
   wireMutants,
   accessMutants,

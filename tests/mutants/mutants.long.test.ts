@@ -1,5 +1,5 @@
 // The mutants that are not put in by every run (mutant-lists.ts), of all lists.
 import { killAll } from "./kill-all.ts";
-import { coreLists, othersOfEach, outerLists } from "./mutant-lists.ts";
+import { clusterLists, coreLists, othersOfEach, outerLists } from "./mutant-lists.ts";
 
-killAll("all others", othersOfEach([...coreLists, ...outerLists]));
+killAll("all others", othersOfEach([...coreLists, ...clusterLists, ...outerLists]));

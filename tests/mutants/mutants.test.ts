@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { invariants } from "../../src/engine/invariants.ts";
 import { killAll } from "./kill-all.ts";
-import { coreLists, firstOfEach, othersOfEach, outerLists } from "./mutant-lists.ts";
+import { clusterLists, coreLists, firstOfEach, othersOfEach, outerLists } from "./mutant-lists.ts";
 import { checkEdits } from "./run-mutant.ts";
 
 killAll("core, shell and store", firstOfEach(coreLists));
@@ -33,5 +33,5 @@ test("for each guarantee and invariant of the state machine's page there is a mu
 });
 
 test("the bugs that only the full run puts in can still be put in", () => {
-  for (const mutant of othersOfEach([...coreLists, ...outerLists])) checkEdits(mutant);
+  for (const mutant of othersOfEach([...coreLists, ...clusterLists, ...outerLists])) checkEdits(mutant);
 });
