@@ -84,6 +84,7 @@ export class PostgresConnection implements Queryable {
       enable_hashjoin: "off",
       enable_mergejoin: "off",
       enable_bitmapscan: "off",
+      enable_memoize: "off",
       // Where a small table has no other way in, its scan is counted as dear, and before PostgreSQL 18 would be compiled.
       jit: "off",
       ...(hasGenericPlans ? { plan_cache_mode: "force_generic_plan" } : {}),
