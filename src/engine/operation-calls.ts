@@ -121,7 +121,7 @@ export class OperationCalls {
     const { includeDeleted = false } = options;
     const sight = (stored: StoredOperation): StoredOperation =>
       this.#seen(includeDeleted ? stored : present(stored, key));
-    return this.#wait(key, options, sight);
+    return this.#wait(key, options, sight, true);
   }
 
   /** Commits a cancel and says what it met. Idempotent. Throws ETAG_MISMATCH. */
@@ -233,21 +233,27 @@ export class OperationCalls {
    *
    *   wait reads RUNNING -> worker completes, nobody to wake -> wait subscribes: it would sleep until its timeout.
    *
-   * `sight` looks at what was read: it may throw.
+   * `sight` looks at what was read: it may throw. `isOwn`: it has nothing against what this process changed last itself.
    */
   async #wait(
     key: OperationKey,
     options: WaitOptions,
     sight: (stored: StoredOperation) => StoredOperation,
+    isOwn = false,
   ): Promise<StoredOperation> {
     const { promise, resolve } = Promise.withResolvers<StoredOperation | undefined>();
     const waiter = this.#parts.waiters.add(keyText(key), options.timeoutMs, (_, stored) => resolve(stored));
     let hold: Hold | undefined;
     let ended: StoredOperation | undefined;
     try {
-      const current = sight(await this.#kept(key));
-      if (isDone(current.record.state)) return current;
-      hold = this.#parts.presence.hold(current.record);
+      // The usual wait is for what was just started here; the store need not be asked whether it has ended already.
+      let record = isOwn ? this.#parts.remote.standing(keyText(key)) : undefined;
+      if (record === undefined) {
+        const current = sight(await this.#kept(key));
+        if (isDone(current.record.state)) return current;
+        ({ record } = current);
+      } else this.#parts.presence.seen(record);
+      hold = this.#parts.presence.hold(record);
       options.onCallerGone(() => waiter.end("gone"));
       ended = await promise;
     } finally {

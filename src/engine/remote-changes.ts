@@ -23,6 +23,9 @@ const DELAYED_MS = 100;
 /** Of those, so many are read at a time; with a longer queue the backstop of the timers has to do. */
 const DELAYED_MAX = 64;
 
+/** Live operations whose last change is known to be this process's own; about 1 kB each. */
+const STANDING_MAX = 8192;
+
 interface RemoteChangesOptions {
   store: Pick<Store, "getOperation">;
   clock: Clock;
@@ -45,6 +48,8 @@ export class RemoteChanges implements StoreFollower {
   readonly #reading = new Map<string, Promise<void>>();
   /** The newest revision of what changed while own commits were under way, and how many of those had been sent. */
   readonly #recent = new Map<string, { revision: number; sent: number }>();
+  /** What this process changed last and had not ended, by keyText: any later change is heard of after it is put here. */
+  readonly #standing = new Map<string, OperationRecord>();
   readonly #delayed = new Map<string, OperationKey>();
   #delayTimer: Timer | null = null;
   #retryTimer: Timer | null = null;
@@ -60,6 +65,7 @@ export class RemoteChanges implements StoreFollower {
       const text = keyText(change);
       const isOver = isDone(change.state) || change.isDeleted;
       this.#noteRecent(text, change.revision);
+      this.#standing.delete(text);
       const isHeld = sessions.changedElsewhere(change, text);
       if (isHeld || (isOver && waiters.has(text))) this.#wanted.set(text, keyOf(change));
       if (isOver) endedElsewhere(text);
@@ -81,11 +87,23 @@ export class RemoteChanges implements StoreFollower {
    *   this node acquires X -> X is cancelled at another node, heard of here, and nobody holds X -> the acquire is answered.
    *   Without a second look the worker would learn of the cancel by its next heartbeat only.
    */
-  committed({ revision, ...record }: OperationRecord, text: string): void {
+  committed(record: OperationRecord, text: string): void {
     const recent = this.#recent.get(text);
-    if (recent === undefined || recent.revision <= revision) return;
+    if (recent === undefined || recent.revision <= record.revision) {
+      this.#stands(record, text);
+      return;
+    }
+    this.#standing.delete(text);
     this.#wanted.set(text, keyOf(record));
     queueMicrotask(() => this.#readWanted());
+  }
+
+  /**
+   * An operation that has not ended as far as is known here, and whose end, wherever it is committed, is yet to be told: who
+   * waits for that from now on need not read it first. Another process may have changed it, so it is no answer to anybody.
+   */
+  standing(text: string): OperationRecord | undefined {
+    return this.#standing.get(text);
   }
 
   /** All changes of an own commit were handed out. What changed before the commits that are under way now is settled. */
@@ -111,8 +129,20 @@ export class RemoteChanges implements StoreFollower {
   close(): void {
     this.#isClosed = true;
     this.#wanted.clear();
+    this.#standing.clear();
     this.#delayTimer?.cancel();
     this.#retryTimer?.cancel();
+  }
+
+  #stands(record: OperationRecord, text: string): void {
+    this.#standing.delete(text);
+    if (isDone(record.state) || record.deleteTime !== null || this.#isClosed) return;
+    this.#standing.set(text, record);
+    if (this.#standing.size <= STANDING_MAX) return;
+    for (const oldest of this.#standing.keys()) {
+      this.#standing.delete(oldest);
+      return;
+    }
   }
 
   #noteRecent(text: string, revision: number): void {
