@@ -107,6 +107,10 @@ CREATE TABLE operations (
   cancel JSON CHECK (octet_length(cancel::TEXT) <= 16384),
   outcome TEXT,
   outcome_digest TEXT,
+  -- A response without bytes is only its type, and has no row of its own: what most handlers answer (S2).
+  empty_response TEXT CHECK (length(empty_response) <= 2048),
+  -- Who ran the attempt that succeeded; all else of it is in this row, so that it has none among the attempts.
+  end_session TEXT,
   -- google.rpc.Status; the bytes of its details in base64.
   error TEXT CHECK (octet_length(error) <= 16384),
   done_time BIGINT,
@@ -153,6 +157,8 @@ CREATE TABLE operations (
     (outcome IS NULL) = (outcome_digest IS NULL)
     AND (outcome IS NOT DISTINCT FROM 'error') = (error IS NOT NULL)
     AND (expire_time IS NULL) = (done_time IS NULL)
+    AND (empty_response IS NULL OR outcome IS NOT DISTINCT FROM 'response')
+    AND (end_session IS NULL OR (outcome IS NOT DISTINCT FROM 'response' AND attempt_start_time IS NOT NULL))
   ),
   CONSTRAINT lease_is_whole CHECK (
     (lease_session IS NULL) = (lease_begun IS NULL) AND (lease_session IS NULL) = (lease_guarded IS NULL)
@@ -218,6 +224,7 @@ BEGIN
     NEW.state <> OLD.state OR NEW.done_time IS DISTINCT FROM OLD.done_time
     OR NEW.expire_time IS DISTINCT FROM OLD.expire_time OR NEW.outcome IS DISTINCT FROM OLD.outcome
     OR NEW.outcome_digest IS DISTINCT FROM OLD.outcome_digest OR NEW.error IS DISTINCT FROM OLD.error
+    OR NEW.empty_response IS DISTINCT FROM OLD.empty_response OR NEW.end_session IS DISTINCT FROM OLD.end_session
     OR NEW.attempt <> OLD.attempt OR NEW.progress_percent IS DISTINCT FROM OLD.progress_percent
     OR NEW.progress_message IS DISTINCT FROM OLD.progress_message)
   THEN RAISE EXCEPTION 'S1: a done operation is final'; END IF;
@@ -238,6 +245,7 @@ CREATE TRIGGER operations_only_forward BEFORE UPDATE ON operations FOR EACH ROW 
     NEW.state <> OLD.state OR NEW.done_time IS DISTINCT FROM OLD.done_time
     OR NEW.expire_time IS DISTINCT FROM OLD.expire_time OR NEW.outcome IS DISTINCT FROM OLD.outcome
     OR NEW.outcome_digest IS DISTINCT FROM OLD.outcome_digest OR NEW.error IS DISTINCT FROM OLD.error
+    OR NEW.empty_response IS DISTINCT FROM OLD.empty_response OR NEW.end_session IS DISTINCT FROM OLD.end_session
     OR NEW.attempt <> OLD.attempt OR NEW.progress_percent IS DISTINCT FROM OLD.progress_percent
     OR NEW.progress_message IS DISTINCT FROM OLD.progress_message))
   OR (OLD.delete_time IS NOT NULL AND NEW.delete_time IS DISTINCT FROM OLD.delete_time)

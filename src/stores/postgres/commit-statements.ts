@@ -77,12 +77,13 @@ const KEYS = ["service", "tenant", "name"];
  * Key, expected version, then `changingPlaces`; behind them how many rows there are. Fewer were found: somebody else has
  * written one since it was read, and the whole transaction fails (see belay_expect).
  */
-function updateOperations(name: string): RowStatement {
+function updateOperations(name: string, more: readonly Column[] = []): RowStatement {
+  const columns = [...changing, ...more];
   return new RowStatement(
     name,
-    [...KEY_COLUMNS, ["version", "bigint"], ...changing],
+    [...KEY_COLUMNS, ["version", "bigint"], ...columns],
     (source) => `WITH written AS (
-      UPDATE operations o SET ${changing.map(([column]) => `${column} = ${source.of(column)}`).join(", ")},
+      UPDATE operations o SET ${columns.map(([column]) => `${column} = ${source.of(column)}`).join(", ")},
         version = ${source.of("version")} + 1
       ${lookUp("operations", source, [...KEYS, "version"])} WHERE o.ctid = found.ctid
       RETURNING 1)
@@ -90,9 +91,13 @@ function updateOperations(name: string): RowStatement {
   );
 }
 
-/** Two of one shape: those that end an operation are alike among themselves, and so are the others. */
+/** Those that end an operation are alike among themselves, and so are the others. */
 export const changeOperations: RowStatement = updateOperations("change_operations");
-export const finishOperations: RowStatement = updateOperations("finish_operations");
+/** Behind `changingPlaces` what is in the row when it has ended: see EndedInRow. */
+export const finishOperations: RowStatement = updateOperations(
+  "finish_operations",
+  texts("empty_response", "end_session"),
+);
 
 /** Takes the locks of operations in the order of their keys, before UPDATEs take them in another. */
 export const lockOperations: RowStatement = new RowStatement("lock_operations", KEY_COLUMNS, (source) => {

@@ -9,6 +9,7 @@ import type { RowStatement } from "./commit-rows.ts";
 import * as statements from "./commit-statements.ts";
 import { kinSteps } from "./decision-kin.ts";
 import { receiptSteps } from "./decision-receipts.ts";
+import { EndedInRow, endsHere } from "./ended-in-row.ts";
 import { compareText, keyRow, sortedKeys } from "./key-rows.ts";
 import type { Step } from "./postgres-burst.ts";
 import { columnArray } from "./postgres-values.ts";
@@ -38,17 +39,18 @@ export function decisionSteps(decision: Decision, loaded: LoadedReadSet, now: In
       Object.entries(labels).map(([key, value]) => [...keyRow(record), key, value]),
     ),
   );
-  steps.push(...updateSteps(decision, loaded));
+  const inRow = new EndedInRow(decision, loaded);
+  steps.push(...updateSteps(decision, loaded, inRow));
   if (hasKin) steps.push(...kinSteps(decision, loaded));
   add(
     statements.insertPayloads,
-    payloadRows(decision, (kind) => kind !== "checkpoint"),
+    payloadRows(inRow.payloads, (kind) => kind !== "checkpoint"),
   );
   add(
     statements.putCheckpoints,
-    payloadRows(decision, (kind) => kind === "checkpoint"),
+    payloadRows(inRow.payloads, (kind) => kind === "checkpoint"),
   );
-  add(statements.insertAttempts, attemptRows(decision));
+  add(statements.insertAttempts, attemptRows(inRow.attempts));
   steps.push(...receiptSteps(decision, loaded));
   add(
     statements.insertRequestKeys,
@@ -80,7 +82,7 @@ export function decisionSteps(decision: Decision, loaded: LoadedReadSet, now: In
 }
 
 /** Every update is a compare-and-set on the version that was read. What was only read from memory is compared, too. */
-function updateSteps(decision: Decision, loaded: LoadedReadSet): Step[] {
+function updateSteps(decision: Decision, loaded: LoadedReadSet, inRow: EndedInRow): Step[] {
   const ended: Row[] = [];
   const changed: Row[] = [];
   const written = new Set<string>();
@@ -92,7 +94,8 @@ function updateSteps(decision: Decision, loaded: LoadedReadSet): Step[] {
     written.add(text);
     const all = [...recordToRow(record), ...derivedColumns(record)];
     const row = [...keyRow(record), version, ...statements.changingPlaces.map((place) => all[place] ?? null)];
-    (before.doneTime === null && record.doneTime !== null ? ended : changed).push(row);
+    if (endsHere(before, record)) ended.push([...row, ...inRow.valuesOf(text)]);
+    else changed.push(row);
   }
   const unwritten: Row[] = [];
   for (const text of loaded.remembered) {
@@ -108,7 +111,7 @@ function updateSteps(decision: Decision, loaded: LoadedReadSet): Step[] {
 }
 
 /** The last one of each kind: a statement takes a row once. */
-function payloadRows({ payloads }: Decision, isWanted: (kind: PayloadKind) => boolean): Row[] {
+function payloadRows(payloads: Decision["payloads"], isWanted: (kind: PayloadKind) => boolean): Row[] {
   const rows = new Map<string, Row>();
   for (const write of payloads) {
     const { kind, payload } = write;
@@ -118,7 +121,7 @@ function payloadRows({ payloads }: Decision, isWanted: (kind: PayloadKind) => bo
   return [...rows.values()];
 }
 
-function attemptRows({ attempts }: Decision): Row[] {
+function attemptRows(attempts: Decision["attempts"]): Row[] {
   return attempts.map(({ attempt, ...key }) => {
     const { session, startTime, endTime, outcome } = attempt;
     const error = attempt.error === null ? null : statusToJson(attempt.error);

@@ -31,12 +31,17 @@ const getMany = statement(
     CROSS JOIN ${operationByKey(["k.service", "k.tenant", "k.name"], "o")} ${storedJoins}`,
 );
 
+/** The attempt that succeeded is in the operation's own row. */
+const allAttempts = `(SELECT attempt, session, start_time, end_time, outcome, error FROM attempts x
+      WHERE x.service = o.service AND x.tenant = o.tenant AND x.name = o.name
+    UNION ALL SELECT o.attempt, o.end_session, o.attempt_start_time, o.done_time, 'SUCCEEDED', NULL
+      WHERE o.end_session IS NOT NULL)`;
+
 const getDetail = statement(
   "get_operation_detail",
   `SELECT ${grantColumns}, ${labelsColumn},
       (SELECT json_agg(json_build_array(a.attempt, a.session, a.start_time, a.end_time, a.outcome, a.error)
-          ORDER BY a.attempt)
-        FROM attempts a WHERE a.service = o.service AND a.tenant = o.tenant AND a.name = o.name)
+          ORDER BY a.attempt) FROM ${allAttempts} a)
     FROM operations o ${grantJoins}
     WHERE o.service = $1 AND o.tenant = $2 AND o.name = $3`,
 );

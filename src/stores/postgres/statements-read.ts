@@ -11,9 +11,9 @@ import type { Statement } from "./queryable.ts";
 /** The columns of an OperationRow, of `operations o`. */
 export const operationColumns: string = OPERATION_COLUMNS.map((column) => `o.${column}`).join(", ");
 
-function payloadJoin(alias: string, kind: string, where = ""): string {
+function payloadJoin(alias: string, kind: string): string {
   return `LEFT JOIN LATERAL (SELECT p.type_url, p.bytes, p.encoding FROM payloads p
-    WHERE p.service = o.service AND p.tenant = o.tenant AND p.name = o.name AND p.kind = '${kind}'${where}
+    WHERE p.service = o.service AND p.tenant = o.tenant AND p.name = o.name AND p.kind = '${kind}'
     LIMIT 1) ${alias} ON TRUE`;
 }
 
@@ -23,8 +23,14 @@ function payloadColumns(alias: string): string {
 
 /** A StoredRow: the operation, its response, its metadata. */
 export const storedColumns = `${operationColumns}, ${payloadColumns("r")}, ${payloadColumns("m")}`;
-// Without an outcome there is no response to look for.
-export const storedJoins = `${payloadJoin("r", "response", " AND o.outcome = 'response'")} ${payloadJoin("m", "metadata")}`;
+// Without an outcome there is no response to look for; one without bytes is in the operation's own row.
+const responseJoin = `LEFT JOIN LATERAL (
+    SELECT o.empty_response AS type_url, ''::BYTEA AS bytes, '' AS encoding WHERE o.empty_response IS NOT NULL
+    UNION ALL SELECT p.type_url, p.bytes, p.encoding FROM payloads p
+      WHERE o.outcome = 'response' AND o.empty_response IS NULL
+        AND p.service = o.service AND p.tenant = o.tenant AND p.name = o.name AND p.kind = 'response'
+    LIMIT 1) r ON TRUE`;
+export const storedJoins = `${responseJoin} ${payloadJoin("m", "metadata")}`;
 
 /** A GrantRow: a StoredRow, then its request and its checkpoint. */
 export const grantColumns = `${storedColumns}, ${payloadColumns("q")}, ${payloadColumns("c")}`;
