@@ -138,8 +138,8 @@ export async function assertFeedIsWhole(databases: TestDatabases, database: stri
     ) AS rows WHERE previous IS NOT NULL AND begins <> previous`;
   assert.deepEqual(await databases.query(gaps, [], database), [], "positions have no gap");
   const disorder = `SELECT name, told FROM (
-      SELECT services[event] AS service, tenants[event] AS tenant, names[event] AS name,
-        array_agg(revisions[event] ORDER BY position, event) AS told
+      SELECT coalesce(services[event], services[1]) AS service, coalesce(tenants[event], tenants[1]) AS tenant,
+        names[event] AS name, array_agg(coalesce(revisions[event], revisions[1]) ORDER BY position, event) AS told
       FROM feed, generate_subscripts(names, 1) AS event GROUP BY 1, 2, 3
     ) AS operations WHERE told <> (SELECT array_agg(revision) FROM generate_series(1, cardinality(told)::BIGINT) AS revision)`;
   assert.deepEqual(

@@ -84,11 +84,16 @@ function toChanges([
 ]: BatchRow): RemoteChange[] {
   const changes: RemoteChange[] = [];
   for (const [index, name] of names.entries()) {
-    const [service, tenant, type, state] = [services[index], tenants[index], types[index], states[index]];
-    const [revision, time] = [revisions[index], times[index]];
+    const [service, tenant, type] = [at(services, index), at(tenants, index), at(types, index)];
+    const [state, revision, time] = [at(states, index), at(revisions, index), at(times, index)];
     if (service === undefined || tenant === undefined || type === undefined || state === undefined) break;
     if (revision === undefined || time === undefined) break;
-    changes.push({ service, tenant, name, type, revision, state, time, isDeleted: deleted[index] === 1 });
+    changes.push({ service, tenant, name, type, revision, state, time, isDeleted: at(deleted, index) === 1 });
   }
   return changes;
+}
+
+/** A column of one element is that of every event. */
+function at<T>(column: readonly T[], index: number): T | undefined {
+  return column.length === 1 ? column[0] : column[index];
 }

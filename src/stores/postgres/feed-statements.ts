@@ -27,13 +27,14 @@ export const feedHistory: Statement = statement(
  * Events after $3 up to $4 of a service and tenant, with the bounds of the feed: [removed, newest, position, name,
  * revision, state, time]; one row of nulls where there is none. A row of the feed is a batch: the one that holds $4 is
  * the last that is opened. OFFSET 0: what a row begins after is worked out once, and not for each event, which would
- * unpack its names each time (35 us).
+ * unpack its names each time (35 us). An array with one element stands for all events of its row: see the table.
  */
 export const feedEvents: Statement = statement(
   "feed_events",
   `SELECT meta.feed_removed, meta.feed_position, event.position, event.name, event.revision, event.state, event.time
     FROM meta LEFT JOIN LATERAL (
-      SELECT f.before + e.place AS position, e.name, e.revision, e.state, e.time
+      SELECT f.before + e.place AS position, e.name, coalesce(e.revision, f.revisions[1]) AS revision,
+        coalesce(e.state, f.states[1]) AS state, coalesce(e.time, f.times[1]) AS time
       FROM (
         SELECT *, feed.position - cardinality(names) AS before FROM feed
         WHERE position > $3
@@ -42,7 +43,8 @@ export const feedEvents: Statement = statement(
       ) f
       CROSS JOIN LATERAL unnest(f.services, f.tenants, f.names, f.revisions, f.states, f.times)
         WITH ORDINALITY e (service, tenant, name, revision, state, time, place)
-      WHERE f.before + e.place > $3 AND f.before + e.place <= $4 AND e.service = $1 AND e.tenant = $2 AND ($5::TEXT[] IS NULL OR e.name = ANY ($5))
+      WHERE f.before + e.place > $3 AND f.before + e.place <= $4 AND coalesce(e.service, f.services[1]) = $1
+        AND coalesce(e.tenant, f.tenants[1]) = $2 AND ($5::TEXT[] IS NULL OR e.name = ANY ($5))
       ORDER BY f.position, e.place LIMIT $6
     ) event ON meta.feed_removed <= $3
     WHERE meta.id = 1 ORDER BY event.position`,

@@ -64,8 +64,9 @@ export class PostgresHarness implements StoreHarness {
 
   feed(tenant: string): Promise<readonly FeedRow[]> {
     const sql = `SELECT (feed.position - cardinality(names) + event)::double precision AS position,
-        names[event] AS name, revisions[event]::double precision AS revision, states[event] AS state
-      FROM feed, generate_subscripts(names, 1) AS event WHERE tenants[event] = $1 ORDER BY 1`;
+        names[event] AS name, coalesce(revisions[event], revisions[1])::double precision AS revision,
+        coalesce(states[event], states[1]) AS state
+      FROM feed, generate_subscripts(names, 1) AS event WHERE coalesce(tenants[event], tenants[1]) = $1 ORDER BY 1`;
     return this.#select(sql, tenant);
   }
 
