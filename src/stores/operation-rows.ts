@@ -187,11 +187,15 @@ export function kinValues(
   ];
 }
 
-function leaseColumns(lease: Lease | null): [string | null, number | null, number | null] {
+/** The columns of a lease, or of what is held: session, begun, guarded. */
+export function leaseColumns(lease: Lease | null): [string | null, number | null, number | null] {
   return lease === null ? [null, null, null] : [lease.session, flag(lease.begun), flag(lease.guarded)];
 }
 
-function outcomeColumns(outcome: OperationOutcome | null): [string | null, string | null, string | null] {
+/** The columns of an end: outcome, digest, error. */
+export function outcomeColumns(
+  outcome: OperationOutcome | null,
+): [string | null, string | null, string | null] {
   if (outcome === null) return [null, null, null];
   return [outcome.kind, outcome.digest, outcome.kind === "error" ? statusToJson(outcome.status) : null];
 }

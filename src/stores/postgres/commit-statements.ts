@@ -2,6 +2,7 @@
 // read-set.ts and pending-search.ts. No statement holds a byte of a user's: everything is bound.
 import { columnNames, DERIVED_COLUMNS, OPERATION_COLUMNS } from "../operation-rows.ts";
 import { SESSION_COLUMNS } from "../session-rows.ts";
+import { changingColumns } from "./changing-columns.ts";
 import { type Column, insertRows, type RowSource, RowStatement } from "./commit-rows.ts";
 import type { ColumnType } from "./postgres-values.ts";
 import type { Statement } from "./queryable.ts";
@@ -40,19 +41,7 @@ export const KEY_COLUMNS: readonly Column[] = texts("service", "tenant", "name")
 
 const rowColumns = [...OPERATION_COLUMNS, ...DERIVED_COLUMNS];
 
-/** What never changes: an UPDATE leaves it out. */
-const FIXED = new Set(
-  columnNames(`service, tenant, name, id, parent, type, create_time, created_by, description, cancellable, grace_ms,
-  critical_ms, cleanup_ms, kill_ms, max_attempts, backoff_ms, backoff_max_ms, attempt_timeout_ms, stall_timeout_ms,
-  retention_ms, on_delete, deadline, type_limit, key_limit, concurrency_key, priority, supersede_key, rerun_of,
-  unwatched_ms`),
-);
-
-/** Where in `[...recordToRow, ...derivedColumns]` the columns are that an UPDATE sets. */
-export const changingPlaces: readonly number[] = rowColumns.flatMap((column, index) =>
-  FIXED.has(column) ? [] : [index],
-);
-const changing = changingPlaces.map((place) => typed(rowColumns[place] ?? ""));
+const changing = changingColumns.map(typed);
 
 /** The row, then its version. */
 export const insertOperations: RowStatement = insertRows("insert_operations", "operations", [
@@ -74,7 +63,7 @@ function lookUp(table: string, { of, from }: RowSource, keys: readonly string[],
 const KEYS = ["service", "tenant", "name"];
 
 /**
- * Key, expected version, then `changingPlaces`; behind them how many rows there are. Fewer were found: somebody else has
+ * Rows of changedRow; behind them how many rows there are. Fewer were found: somebody else has
  * written one since it was read, and the whole transaction fails (see belay_expect).
  */
 function updateOperations(name: string, more: readonly Column[] = []): RowStatement {
@@ -93,7 +82,7 @@ function updateOperations(name: string, more: readonly Column[] = []): RowStatem
 
 /** Those that end an operation are alike among themselves, and so are the others. */
 export const changeOperations: RowStatement = updateOperations("change_operations");
-/** Behind `changingPlaces` what is in the row when it has ended: see EndedInRow. */
+/** Rows of changedRow, then what is in the row when it has ended: see EndedInRow. */
 export const finishOperations: RowStatement = updateOperations(
   "finish_operations",
   texts("empty_response", "end_session"),

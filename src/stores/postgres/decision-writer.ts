@@ -1,10 +1,11 @@
 // A decision as the statements that write it, in their order. What a batch does not have makes no statement.
 import { assert } from "../../base/assert.ts";
 import type { Instant } from "../../base/clock.ts";
-import { type Decision, keyText, slotText } from "../../engine/decision.ts";
+import { type Decision, type FeedEvent, keyText, slotText } from "../../engine/decision.ts";
 import type { OperationRecord, PayloadKind } from "../../engine/operation.ts";
 import { derivedColumns, recordToRow, type SqlValue, statusToJson } from "../operation-rows.ts";
 import { sessionToRow } from "../session-rows.ts";
+import { changedRow } from "./changing-columns.ts";
 import type { RowStatement } from "./commit-rows.ts";
 import * as statements from "./commit-statements.ts";
 import { kinSteps } from "./decision-kin.ts";
@@ -12,7 +13,8 @@ import { receiptSteps } from "./decision-receipts.ts";
 import { EndedInRow, endsHere } from "./ended-in-row.ts";
 import { compareText, keyRow, sortedKeys } from "./key-rows.ts";
 import type { Step } from "./postgres-burst.ts";
-import { columnArray } from "./postgres-values.ts";
+import { type ColumnType, columnArray } from "./postgres-values.ts";
+import type { BindValue } from "./queryable.ts";
 import type { LoadedReadSet } from "./read-set.ts";
 
 type Row = readonly SqlValue[];
@@ -92,10 +94,11 @@ function updateSteps(decision: Decision, loaded: LoadedReadSet, inRow: EndedInRo
     const version = loaded.versions.get(text);
     assert(before !== undefined && version !== undefined, "an updated operation is in the read set");
     written.add(text);
-    const all = [...recordToRow(record), ...derivedColumns(record)];
-    const row = [...keyRow(record), version, ...statements.changingPlaces.map((place) => all[place] ?? null)];
-    if (endsHere(before, record)) ended.push([...row, ...inRow.valuesOf(text)]);
-    else changed.push(row);
+    const row = changedRow(record, version);
+    if (endsHere(before, record)) {
+      row.push(...inRow.valuesOf(text));
+      ended.push(row);
+    } else changed.push(row);
   }
   const unwritten: Row[] = [];
   for (const text of loaded.remembered) {
@@ -171,48 +174,33 @@ function slotSteps({ slots }: Decision, loaded: LoadedReadSet): Step[] {
   return steps;
 }
 
+/** The feed's row of the batch: a column that is alike in all events has one element. */
 function feedStep({ events, inserted, updated }: Decision, loaded: LoadedReadSet, now: Instant): Step {
   const last = new Map<string, OperationRecord>(
     [...inserted.map(({ record }) => record), ...updated].map((record) => [keyText(record), record]),
   );
   const records = events.map((event) => last.get(keyText(event)) ?? loaded.operations.get(keyText(event)));
+  const shared = (type: ColumnType, of: (event: FeedEvent, index: number) => SqlValue): BindValue => {
+    const values = events.map(of);
+    const [first = null] = values;
+    return columnArray(type, values.every((value) => value === first) ? [first] : values);
+  };
   return {
     statement: statements.insertFeed,
     values: [
       events.length,
       now,
-      columnArray(
-        "text",
-        events.map(({ service }) => service),
-      ),
-      columnArray(
-        "text",
-        events.map(({ tenant }) => tenant),
-      ),
+      shared("text", ({ service }) => service),
+      shared("text", ({ tenant }) => tenant),
       columnArray(
         "text",
         events.map(({ name }) => name),
       ),
-      columnArray(
-        "text",
-        records.map((record) => record?.type ?? ""),
-      ),
-      columnArray(
-        "bigint",
-        events.map(({ revision }) => revision),
-      ),
-      columnArray(
-        "text",
-        events.map(({ state }) => state),
-      ),
-      columnArray(
-        "bigint",
-        events.map(({ time }) => time),
-      ),
-      columnArray(
-        "smallint",
-        records.map((record) => (record?.deleteTime == null ? 0 : 1)),
-      ),
+      shared("text", (_, index) => records[index]?.type ?? ""),
+      shared("bigint", ({ revision }) => revision),
+      shared("text", ({ state }) => state),
+      shared("bigint", ({ time }) => time),
+      shared("smallint", (_, index) => (records[index]?.deleteTime == null ? 0 : 1)),
     ],
   };
 }
