@@ -73,6 +73,23 @@ test("what is started on one node is run by a worker of another, and waited for 
   assert.equal((await waiting).record.state, "SUCCEEDED");
 });
 
+test("a wait for what was started here does not read it first, and is told of its end at another node", async (context) => {
+  const { shared, sqlite, a, b } = await twoNodes(context);
+  const { transport, session } = await remoteWorker(b);
+  const attempt = await granted({ engine: a, transport });
+  let reads = 0;
+  shared.readsAs = (read) => {
+    reads++;
+    return sqlite.getOperation(read);
+  };
+  const waiting = a.wait(attempt.key, wait);
+  await report(session, attempt, { type: "begin" });
+  assert.equal(reads, 0);
+  await report(session, attempt, completed);
+  assert.equal((await waiting).record.state, "SUCCEEDED");
+  assert.equal((await a.wait(attempt.key, wait)).record.state, "SUCCEEDED");
+});
+
 for (const [delivery, how] of [
   ["push", "by push"],
   ["poll", "by the next look at the feed, where notifications are lost"],

@@ -23,7 +23,7 @@ const DELAYED_MS = 100;
 /** Of those, so many are read at a time; with a longer queue the backstop of the timers has to do. */
 const DELAYED_MAX = 64;
 
-/** Live operations whose last change is known to be this process's own; about 1 kB each. */
+/** Live operations that this process has changed; about 1 kB each. */
 const STANDING_MAX = 8192;
 
 interface RemoteChangesOptions {
@@ -48,7 +48,7 @@ export class RemoteChanges implements StoreFollower {
   readonly #reading = new Map<string, Promise<void>>();
   /** The newest revision of what changed while own commits were under way, and how many of those had been sent. */
   readonly #recent = new Map<string, { revision: number; sent: number }>();
-  /** What this process changed last and had not ended, by keyText: any later change is heard of after it is put here. */
+  /** What this process changed and nobody has ended, by keyText: an end is heard of after it is put here, whoever commits it. */
   readonly #standing = new Map<string, OperationRecord>();
   readonly #delayed = new Map<string, OperationKey>();
   #delayTimer: Timer | null = null;
@@ -65,10 +65,12 @@ export class RemoteChanges implements StoreFollower {
       const text = keyText(change);
       const isOver = isDone(change.state) || change.isDeleted;
       this.#noteRecent(text, change.revision);
-      this.#standing.delete(text);
       const isHeld = sessions.changedElsewhere(change, text);
       if (isHeld || (isOver && waiters.has(text))) this.#wanted.set(text, keyOf(change));
-      if (isOver) endedElsewhere(text);
+      if (isOver) {
+        this.#standing.delete(text);
+        endedElsewhere(text);
+      }
       this.#noteDelayed(change, text);
       hub.changed({ ...keyOf(change), parent: parentOf(change.name) }, text);
     }

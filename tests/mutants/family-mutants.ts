@@ -334,7 +334,7 @@ const rules: readonly Mutant[] = [
     edits: [
       {
         file: "src/engine/operation-calls.ts",
-        find: "      hold = this.#parts.presence.hold(current.record);\n",
+        find: "      hold = this.#parts.presence.hold(record);\n",
         replace: "",
       },
     ],

@@ -41,7 +41,7 @@ export const shellMutants: readonly Mutant[] = [
       },
       {
         file: CALLS,
-        find: "      const current = sight(await this.#kept(key));\n      if (isDone(current.record.state)) return current;\n      hold = this.#parts.presence.hold(current.record);\n",
+        find: "      let record = isOwn ? this.#parts.remote.standing(keyText(key)) : undefined;\n      if (record === undefined) {\n        const current = sight(await this.#kept(key));\n        if (isDone(current.record.state)) return current;\n        ({ record } = current);\n      } else this.#parts.presence.seen(record);\n      hold = this.#parts.presence.hold(record);\n",
         replace: "",
       },
     ],
