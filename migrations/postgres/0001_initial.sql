@@ -474,8 +474,8 @@ CREATE TRIGGER audit_is_appended BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUN
 CREATE TABLE feed (
   position BIGINT PRIMARY KEY,
   time BIGINT NOT NULL,
-  -- Of each event. But for the names, one element stands for all of them where they are alike: the usual batch, 2 us of 80
-  -- of PostgreSQL a life.
+  -- Of each event. But for the names, one element stands for all of them where they are alike, as in the usual
+  -- batch: half of what the row costs.
   services TEXT[] NOT NULL,
   tenants TEXT[] NOT NULL,
   names TEXT[] NOT NULL,
