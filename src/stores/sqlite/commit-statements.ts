@@ -4,8 +4,6 @@ import { columnNames, DERIVED_COLUMNS, OPERATION_COLUMNS } from "../operation-ro
 import { SESSION_COLUMNS } from "../session-rows.ts";
 import { storedJoins, storedOperation } from "./statements.ts";
 
-const THIS_OPERATION = "service = ? AND tenant = ? AND name = ?";
-
 export const getRequestKey =
   "SELECT digest, name FROM request_keys WHERE service = ? AND tenant = ? AND method = ? AND request_id = ?";
 
@@ -54,9 +52,26 @@ const holding = columnNames("held_session, held_begun, held_guarded");
 const finishing = [...holding, ...columnNames("outcome, outcome_digest, error, done_time, expire_time")];
 const amending = columnNames("revision, update_time, cancel, held_session, held_begun, held_guarded");
 
-function update(names: readonly string[]): string {
-  return `UPDATE operations SET ${names.map((name) => `${name} = ?`).join(", ")} WHERE ${THIS_OPERATION}`;
+/** What only grows: a smaller value finds no row. */
+const growing: readonly string[] = ["revision", "update_time", "attempt", "lease_token"];
+
+/**
+ * An update of an operation as it stood. S5, S9, S11, S13, and that a cancel's deadline only comes earlier (G3), are part of its
+ * WHERE, so that a bug that would break one changes no row, and the writer takes the transaction back. A trigger that says
+ * the same makes SQLite keep a copy of every page that the update touches, in case it has to be undone: 20 us instead of 10.
+ */
+function update(names: readonly string[], condition = ""): string {
+  const place = (name: string): string => `?${names.indexOf(name) + 1}`;
+  const key = ["service", "tenant", "name"].map((name, index) => `${name} = ?${names.length + index + 1}`);
+  const guards = growing.filter((name) => names.includes(name)).map((name) => `${name} <= ${place(name)}`);
+  if (names.includes("cancel"))
+    guards.push(`(cancel IS NULL OR cancel ->> 'deadline' >= ${place("cancel")} ->> 'deadline')`);
+  const where = [...key, ...guards, ...(condition === "" ? [] : [condition])].join(" AND ");
+  return `UPDATE operations SET ${names.map((name) => `${name} = ${place(name)}`).join(", ")} WHERE ${where}`;
 }
+
+/** S1: what is done stays as it is. */
+const NOT_DONE = "done_time IS NULL";
 
 /** The session that last held the operation stays on the receipt when the lease is gone. */
 export const putReceipt = `INSERT INTO receipts (service, tenant, name, type, cancel, outcome, done_time, stop_ms, attempt, session)
@@ -85,13 +100,13 @@ export const commitWrites = {
   insertOperation: `INSERT INTO operations (${inserted.join(", ")}) VALUES (${inserted.map(() => "?").join(", ")})`,
 
   /** An operation that was not done and is not done; values of `updateValues`. */
-  updateOperation: update(changing),
+  updateOperation: update(changing, NOT_DONE),
   /** Of a begun attempt that goes on: progress, a checkpoint, a cancel. */
-  stepOperation: update(stepping),
+  stepOperation: update(stepping, NOT_DONE),
   /** The same where `held` changes; values of `holdValues`. */
-  holdOperation: update([...changing, ...holding]),
+  holdOperation: update([...changing, ...holding], NOT_DONE),
   /** An operation that ends; values of `finishValues`. */
-  finishOperation: update([...changing, ...finishing]),
+  finishOperation: update([...changing, ...finishing], NOT_DONE),
   /** An operation that was done; values of `amendValues`. */
   amendOperation: update(amending),
   /** A client deleted it. */

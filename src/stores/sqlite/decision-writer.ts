@@ -109,7 +109,7 @@ export class DecisionWriter {
             : isSameGrant(record, before)
               ? this.#run.stepOperation.run(...stepValues(record), service, tenant, name)
               : this.#run.updateOperation.run(...updateValues(record), service, tenant, name);
-    assert(result.changes === 1, "an updated operation has one row");
+    assert(result.changes === 1, `S1, S5, S9, S11, S13: ${name} only goes forward, and not once it is done`);
     if (record.deleteTime !== before.deleteTime) {
       this.#run.deleteOperation.run(record.deleteTime, service, tenant, name);
     }
