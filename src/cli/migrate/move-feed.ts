@@ -1,5 +1,5 @@
-// The feed is one row an event in SQLite, and one row a batch in PostgreSQL. Positions stay, so that a watch goes on where
-// it was.
+// The feed is one row a batch, in SQLite for each tenant, too, and its forms differ. Positions stay, so that a watch goes on
+// where it was.
 import type { Queryable } from "../../stores/postgres/queryable.ts";
 import type { MoveSource } from "./move-source.ts";
 import { hashRows, type MoveResult } from "./move-table.ts";
@@ -19,10 +19,12 @@ type EventRow = [
   deleted: number,
 ];
 
-const events = `SELECT f.position, f.service, f.tenant, f.name, coalesce(o.type, ''), f.revision, f.state, f.time,
-    CASE WHEN f.time >= o.delete_time THEN 1 ELSE 0 END
-  FROM feed f LEFT JOIN operations o ON o.service = f.service AND o.tenant = f.tenant AND o.name = f.name
-  ORDER BY f.position`;
+// Along the table, and sorted within a row only.
+const events = `SELECT f.position - f.count + 1 + e.key, f.service, f.tenant, e.value ->> 0, coalesce(o.type, ''),
+    e.value ->> 1, e.value ->> 2, e.value ->> 3, CASE WHEN e.value ->> 3 >= o.delete_time THEN 1 ELSE 0 END
+  FROM feed f CROSS JOIN json_each(f.events) e
+    LEFT JOIN operations o ON o.service = f.service AND o.tenant = f.tenant AND o.name = e.value ->> 0
+  ORDER BY f.position, e.key`;
 
 const insert = {
   name: "move_insert_feed",

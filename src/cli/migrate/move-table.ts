@@ -41,8 +41,8 @@ export async function moveTable(
   table: MovedTable,
 ): Promise<MoveResult> {
   const columns = await columnsOf(target, table.name);
-  const made = table.made ?? {};
-  const there = new Set(source.columns(table.name));
+  const { made = {}, from = table.name } = table;
+  const there = new Set(source.columns(from));
   const unknown = [
     ...columns.filter(({ name }) => !there.has(name) && made[name] === undefined).map(({ name }) => name),
     ...[...there].filter((name) => !columns.some((column) => column.name === name)),
@@ -53,7 +53,7 @@ export async function moveTable(
   const writer = new BatchWriter(target, table.name, columns);
   let changedTexts = 0;
   const order = table.orderBy === undefined ? "" : ` ORDER BY ${table.orderBy}`;
-  for (const row of source.rows(`SELECT ${select} FROM ${table.name}${order}`)) {
+  for (const row of source.rows(`SELECT ${select} FROM ${from}${order}`)) {
     changedTexts += replaceNul(row);
     hash.add(row);
     await writer.add(row);

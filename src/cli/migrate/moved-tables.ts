@@ -3,6 +3,8 @@
 
 export interface MovedTable {
   name: string;
+  /** The view of SQLite that has its rows in this form. */
+  from?: string;
   /** Columns that only PostgreSQL has, or whose values change: an expression over the SQLite row. */
   made?: Readonly<Record<string, string>>;
   /** The column whose numbers the database gives out. */
@@ -37,7 +39,7 @@ export const movedTables: readonly MovedTable[] = [
   { name: "receipt_events", identity: "position" },
   { name: "chain_entries", orderBy: "service, tenant, sequence" },
   { name: "chain_checkpoints" },
-  { name: "audit", identity: "position" },
+  { name: "audit", from: "audit_entries", identity: "position" },
   // With their numbers: page tokens and resume tokens that clients hold go on working.
   { name: "keys", identity: "id" },
 ];

@@ -95,6 +95,10 @@ export function insertReceiptEvents(count: number): string {
     VALUES ${rows.join(", ")}`;
 }
 
+function lastPosition(log: "feed" | "audit"): string {
+  return `coalesce((SELECT seq FROM sqlite_sequence WHERE name = '${log}'), 0)`;
+}
+
 /** What `commit` writes. */
 export const commitWrites = {
   insertOperation: `INSERT INTO operations (${inserted.join(", ")}) VALUES (${inserted.map(() => "?").join(", ")})`,
@@ -160,11 +164,9 @@ export const commitWrites = {
   beatSession: "UPDATE sessions SET heartbeat_time = ?, node = coalesce(?, node) WHERE session = ?",
   deleteSession: "DELETE FROM sessions WHERE session = ?",
 
-  insertFeedEvent:
-    "INSERT INTO feed (service, tenant, name, revision, state, time) VALUES (?, ?, ?, ?, ?, ?)",
-
-  insertAuditEntry: `INSERT INTO audit (service, tenant, name, time, action, principal, origin, reason, revision_before, revision_after)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  /** ?1: how many; they take as many positions. */
+  insertFeed: `INSERT INTO feed (position, count, service, tenant, time, events) VALUES (${lastPosition("feed")} + ?1, ?1, ?2, ?3, ?4, ?5)`,
+  insertAudit: `INSERT INTO audit (position, count, service, tenant, time, entries) VALUES (${lastPosition("audit")} + ?1, ?1, ?2, ?3, ?4, ?5)`,
 
   noteInstant: "UPDATE meta SET last_instant = ? WHERE last_instant < ?",
 } as const satisfies Record<string, string>;

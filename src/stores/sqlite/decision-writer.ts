@@ -7,6 +7,7 @@ import { keyText } from "../../engine/decision.ts";
 import {
   isDone,
   nextTimer,
+  type OperationKey,
   type OperationRecord,
   type ParentLink,
   urgencyOf,
@@ -184,26 +185,36 @@ export class DecisionWriter {
     for (const session of decision.sessionsClosed) this.#run.deleteSession.run(session);
   }
 
-  #writeLogs(decision: Decision): void {
-    for (const { service, tenant, name, revision, state, time } of decision.events) {
-      this.#run.insertFeedEvent.run(service, tenant, name, revision, state, time);
+  #writeLogs({ events, audits }: Decision): void {
+    for (const [{ service, tenant }, some] of byTenant(events)) {
+      const rows = some.map(({ name, revision, state, time }) => [name, revision, state, time]);
+      this.#run.insertFeed.run(some.length, service, tenant, some.at(-1)?.time ?? 0, JSON.stringify(rows));
     }
-    for (const entry of decision.audits) {
-      const { service, tenant, name, time, action, principal, origin, reason } = entry;
-      const revisions = [entry.revisionBefore, entry.revisionAfter] as const;
-      this.#run.insertAuditEntry.run(
-        service,
-        tenant,
+    for (const [{ service, tenant, time }, some] of byTenant(audits)) {
+      const rows = some.map(({ name, action, principal, origin, reason, revisionBefore, revisionAfter }) => [
         name,
-        time,
         action,
         principal,
         origin,
         reason,
-        ...revisions,
-      );
+        revisionBefore,
+        revisionAfter,
+      ]);
+      this.#run.insertAudit.run(some.length, service, tenant, time, JSON.stringify(rows));
     }
   }
+}
+
+/** A batch's lines by service and tenant, in their order; with the first of each. Most often all are of one. */
+function byTenant<Line extends OperationKey>(lines: readonly Line[]): (readonly [Line, readonly Line[]])[] {
+  const [first] = lines;
+  if (first === undefined) return [];
+  const isOfFirst = ({ service, tenant }: Line): boolean =>
+    service === first.service && tenant === first.tenant;
+  if (lines.every(isOfFirst)) return [[first, lines]];
+  return [...Map.groupBy(lines, ({ service, tenant }) => `${service}\n${tenant}`).values()].flatMap((some) =>
+    some[0] === undefined ? [] : [[some[0], some] as const],
+  );
 }
 
 function hasKinChange(record: OperationRecord, before: OperationRecord): boolean {

@@ -16,6 +16,8 @@ import type { FeedMessage, FeedMessageQuery } from "./thread-messages.ts";
 /** Lists of names that are kept; a watch whose list was dropped sends it again. */
 const NAME_LISTS_MAX = 64;
 
+type BatchEvent = EventRow extends readonly [number, ...infer Rest] ? Rest : never;
+
 /** Prepared once per connection. */
 export class FeedReader {
   readonly #bounds: StatementSync;
@@ -43,9 +45,14 @@ export class FeedReader {
     if (after < removed) throw new RpcError("RESUME_TOKEN_EXPIRED");
     const upTo = Math.min(newest, after + SCAN_MAX);
     const page = new FeedPageRows(limit, (name) => this.#lookUp(query, filter, name));
-    for (const row of this.#events.iterate(after, upTo, service, tenant) as unknown as Iterable<EventRow>) {
-      if (names !== null && !names.has(row[1])) continue;
-      if (!page.add(row)) return page.message(page.last, false);
+    const rows = this.#events.iterate(after, upTo, service, tenant) as unknown as Iterable<[number, string]>;
+    for (const [before, text] of rows) {
+      const events = JSON.parse(text) as BatchEvent[];
+      for (const [index, event] of events.entries()) {
+        const position = before + 1 + index;
+        if (position <= after || position > upTo || (names !== null && !names.has(event[0]))) continue;
+        if (!page.add([position, ...event])) return page.message(page.last, false);
+      }
     }
     return page.message(Math.max(after, upTo), upTo >= newest);
   }

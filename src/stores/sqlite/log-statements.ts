@@ -3,6 +3,10 @@
 
 const THIS_OPERATION = "service = ? AND tenant = ? AND name = ?";
 
+function oldest(log: "feed" | "audit"): string {
+  return `DELETE FROM ${log} WHERE position < (SELECT min(position) FROM ${log}) + ? AND time < ?`;
+}
+
 /** Retention. Work that may still run (`held`) keeps its operation. */
 export const purge = {
   expired: `SELECT service, tenant, name FROM operations INDEXED BY operations_expire
@@ -17,14 +21,15 @@ export const purge = {
       AND c.service = ?1 AND c.tenant = ?2 AND c.name = ?3 AND c.kind = 'checkpoint'`,
   /** Payloads, attempts, labels and request keys go with it. */
   operation: `DELETE FROM operations WHERE ${THIS_OPERATION}`,
-  /** Positions are in the order of time, so the oldest rows are looked at and nothing is searched for. */
-  feed: `DELETE FROM feed WHERE position IN
-    (SELECT position FROM (SELECT position, time FROM feed ORDER BY position LIMIT ?) WHERE time < ?)`,
+  /**
+   * Positions are in the order of time, so the oldest rows are looked at and nothing is searched for: those of so many
+   * events, and of one batch more.
+   */
+  feed: oldest("feed"),
   /** What a watch that resumes earlier has missed; also when nothing is left. */
   noteFeedRemoved: `UPDATE meta SET feed_removed = coalesce(
-    (SELECT min(position) - 1 FROM feed), (SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)`,
-  audit: `DELETE FROM audit WHERE position IN
-    (SELECT position FROM (SELECT position, time FROM audit ORDER BY position LIMIT ?) WHERE time < ?)`,
+    (SELECT position - count FROM feed ORDER BY position LIMIT 1), (SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)`,
+  audit: oldest("audit"),
   /** Only those of which every event is in its chain. */
   receipts: `DELETE FROM receipts WHERE (service, tenant, name) IN
     (SELECT t.service, t.tenant, t.name FROM receipts t INDEXED BY receipts_done
@@ -39,8 +44,10 @@ export const purge = {
 /** The feed, in commit order: positions are given inside the transaction, and there is one writer. */
 export const readFeed = {
   bounds: `SELECT feed_removed, coalesce((SELECT max(position) FROM feed), feed_removed) FROM meta`,
-  events: `SELECT position, name, revision, state, time FROM feed
-    WHERE position > ? AND position <= ? AND service = ? AND tenant = ? ORDER BY position`,
+  /** After ?1, up to the row that has ?2: the position before a row's first event, and its events. */
+  events: `SELECT position - count, events FROM feed
+    WHERE position > ?1 AND position <= coalesce((SELECT position FROM feed WHERE position >= ?2 ORDER BY position LIMIT 1), ?2)
+      AND service = ?3 AND tenant = ?4 ORDER BY position`,
 } as const;
 
 export const chain = {

@@ -285,7 +285,7 @@ test("a folder of the first schema keeps its receipts, sessions, feed and audit"
   await store.close();
   const database = new DatabaseSync(join(folder, "belay.db"));
   assert.deepEqual(
-    { ...database.prepare("SELECT position, action FROM audit").get() },
+    { ...database.prepare("SELECT position, action FROM audit_entries").get() },
     { position: 41, action: "start" },
   );
   database.close();

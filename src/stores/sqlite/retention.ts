@@ -6,7 +6,7 @@ import { allRows, inTransaction, prepareRows } from "./database.ts";
 import { purge } from "./log-statements.ts";
 import type { KeyParts } from "./thread-messages.ts";
 
-/** Rows of a log removed in one transaction: some milliseconds. */
+/** Events, entries and receipts removed in one transaction: some milliseconds. */
 const LOG_ROWS = 2000;
 
 export class Retention {
@@ -49,12 +49,9 @@ export class Retention {
     return inTransaction(this.#database, "IMMEDIATE", () => {
       const events = this.#feed.run(LOG_ROWS, now - FEED_RETENTION).changes;
       if (Number(events) > 0) this.#noteFeedRemoved.run();
-      const removed = [
-        events,
-        this.#audit.run(LOG_ROWS, now - AUDIT_RETENTION).changes,
-        this.#receipts.run(now - RECEIPT_RETENTION, LOG_ROWS).changes,
-      ];
-      return removed.some((count) => count === LOG_ROWS);
+      const entries = this.#audit.run(LOG_ROWS, now - AUDIT_RETENTION).changes;
+      const receipts = this.#receipts.run(now - RECEIPT_RETENTION, LOG_ROWS).changes;
+      return Number(events) > 0 || Number(entries) > 0 || receipts === LOG_ROWS;
     });
   }
 

@@ -250,8 +250,8 @@ function count(of: DatabaseSync, table: string): unknown {
 }
 
 test("audit rows and receipt events are never changed", () => {
-  database.exec(`INSERT INTO audit VALUES (NULL, 's', 't', 'n', 1, 'start', 'p', 'o', '', 0, 1)`);
-  assert.throws(() => database.exec("UPDATE audit SET principal = 'x'"), /only appended/);
+  database.exec(`INSERT INTO audit VALUES (NULL, 1, 's', 't', 1, '[]')`);
+  assert.throws(() => database.exec("UPDATE audit SET entries = 'x'"), /only appended/);
   database.exec(
     `INSERT INTO receipts (service, tenant, name, type, cancel, attempt, session) VALUES ('s', 't', 'n', '', '{}', 0, '')`,
   );

@@ -35,14 +35,14 @@ export class SqliteHarness implements StoreHarness {
 
   feed(tenant: string): Promise<readonly FeedRow[]> {
     return this.#select(
-      "SELECT position, name, revision, state FROM feed WHERE tenant = ? ORDER BY position",
+      "SELECT position, name, revision, state FROM feed_events WHERE tenant = ? ORDER BY position",
       tenant,
     );
   }
 
   audit(tenant: string): Promise<readonly AuditRow[]> {
     const sql = `SELECT name, action, principal, origin, reason, revision_before AS revisionBefore,
-      revision_after AS revisionAfter FROM audit WHERE tenant = ? ORDER BY position`;
+      revision_after AS revisionAfter FROM audit_entries WHERE tenant = ? ORDER BY position`;
     return this.#select(sql, tenant);
   }
 
