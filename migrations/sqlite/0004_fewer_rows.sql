@@ -56,3 +56,23 @@ BEFORE UPDATE ON audit
 BEGIN
   SELECT RAISE(ABORT, 'audit rows are only appended');
 END;
+
+-- A small response, and an attempt that succeeded, are part of the operation's row: the two rows, each with its key and the check of
+-- its foreign key, took 12 us.
+ALTER TABLE operations ADD COLUMN response_type_url TEXT CHECK (response_type_url IS NULL OR length(response_type_url) <= 2048);
+ALTER TABLE operations ADD COLUMN response_bytes BLOB CHECK (
+  (response_bytes IS NULL) = (response_type_url IS NULL) AND (response_bytes IS NULL OR length(response_bytes) <= 1024)
+);
+-- The session of the last attempt, where that began at attempt_start_time and ended with the operation.
+ALTER TABLE operations ADD COLUMN ended_session TEXT CHECK (
+  ended_session IS NULL OR (state = 'SUCCEEDED' AND attempt_start_time IS NOT NULL)
+);
+
+CREATE VIEW all_payloads AS
+  SELECT service, tenant, name, kind, type_url, bytes, encoding, key_id FROM payloads
+  UNION ALL SELECT service, tenant, name, 'response', response_type_url, response_bytes, '', NULL
+    FROM operations WHERE response_type_url IS NOT NULL;
+CREATE VIEW all_attempts AS
+  SELECT service, tenant, name, attempt, session, start_time, end_time, outcome, error FROM attempts
+  UNION ALL SELECT service, tenant, name, attempt, ended_session, attempt_start_time, done_time, state, NULL
+    FROM operations WHERE ended_session IS NOT NULL;

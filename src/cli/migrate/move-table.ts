@@ -41,11 +41,13 @@ export async function moveTable(
   table: MovedTable,
 ): Promise<MoveResult> {
   const columns = await columnsOf(target, table.name);
-  const { made = {}, from = table.name } = table;
+  const { made = {}, from = table.name, elsewhere = [] } = table;
   const there = new Set(source.columns(from));
   const unknown = [
     ...columns.filter(({ name }) => !there.has(name) && made[name] === undefined).map(({ name }) => name),
-    ...[...there].filter((name) => !columns.some((column) => column.name === name)),
+    ...[...there].filter(
+      (name) => !elsewhere.includes(name) && !columns.some((column) => column.name === name),
+    ),
   ];
   if (unknown.length > 0) throw new Error(`no move knows column ${unknown.join(", ")} of ${table.name}`);
   const select = columns.map(({ name }) => made[name] ?? name).join(", ");

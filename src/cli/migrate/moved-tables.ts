@@ -7,6 +7,8 @@ export interface MovedTable {
   from?: string;
   /** Columns that only PostgreSQL has, or whose values change: an expression over the SQLite row. */
   made?: Readonly<Record<string, string>>;
+  /** Columns of SQLite that are rows of other tables in PostgreSQL. */
+  elsewhere?: readonly string[];
   /** The column whose numbers the database gives out. */
   identity?: string;
   /** The order in which rows are written, where a trigger asks for one. */
@@ -20,10 +22,15 @@ const EMBEDDED_LEASE_MS = 15_000;
 
 /** In an order in which they can be read by people: the copy is one transaction. */
 export const movedTables: readonly MovedTable[] = [
-  // What PostgreSQL may keep in the operation's row stays in rows of its own: both are read.
-  { name: "operations", made: { version: "1", empty_response: "NULL", end_session: "NULL" } },
-  { name: "payloads", rowsAtOnce: 40 },
-  { name: "attempts" },
+  {
+    name: "operations",
+    // What PostgreSQL may keep in the operation's row stays in rows of its own: both are read.
+    made: { version: "1", empty_response: "NULL", end_session: "NULL" },
+    // What all_payloads and all_attempts make rows of.
+    elsewhere: ["response_type_url", "response_bytes", "ended_session"],
+  },
+  { name: "payloads", from: "all_payloads", rowsAtOnce: 40 },
+  { name: "attempts", from: "all_attempts" },
   { name: "labels" },
   { name: "request_keys" },
   { name: "child_links", identity: "position" },

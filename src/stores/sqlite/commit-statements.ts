@@ -50,6 +50,7 @@ const stepping = columnNames(
 );
 const holding = columnNames("held_session, held_begun, held_guarded");
 const finishing = [...holding, ...columnNames("outcome, outcome_digest, error, done_time, expire_time")];
+const inlined = columnNames("response_type_url, response_bytes, ended_session");
 const amending = columnNames("revision, update_time, cancel, held_session, held_begun, held_guarded");
 
 /** What only grows: a smaller value finds no row. */
@@ -109,8 +110,8 @@ export const commitWrites = {
   stepOperation: update(stepping, NOT_DONE),
   /** The same where `held` changes; values of `holdValues`. */
   holdOperation: update([...changing, ...holding], NOT_DONE),
-  /** An operation that ends; values of `finishValues`. */
-  finishOperation: update([...changing, ...finishing], NOT_DONE),
+  /** An operation that ends; values of `finishValues`, then a small response, then the session whose attempt ended with it. */
+  finishOperation: update([...changing, ...finishing, ...inlined], NOT_DONE),
   /** An operation that was done; values of `amendValues`. */
   amendOperation: update(amending),
   /** A client deleted it. */

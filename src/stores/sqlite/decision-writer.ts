@@ -1,15 +1,17 @@
 // Writes a decision's rows. Runs inside the transaction that loaded its read set.
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementResultingChanges, StatementSync } from "node:sqlite";
 import { assert } from "../../base/assert.ts";
 import type { Instant } from "../../base/clock.ts";
 import type { Decision } from "../../engine/decision.ts";
 import { keyText } from "../../engine/decision.ts";
 import {
+  type AttemptRecord,
   isDone,
   nextTimer,
   type OperationKey,
   type OperationRecord,
   type ParentLink,
+  type Payload,
   urgencyOf,
 } from "../../engine/operation.ts";
 import { isAsUrgent, isClosed, pressingLinks } from "../kin-pressure.ts";
@@ -56,27 +58,11 @@ export class DecisionWriter {
       for (const [key, value] of Object.entries(labels))
         run.insertLabel.run(service, tenant, name, key, value);
     }
-    for (const record of decision.updated) this.#update(record, loaded);
+    const ends = endsOf(decision);
+    for (const record of decision.updated) this.#update(record, loaded, ends);
     this.#writeKin(decision, loaded);
     this.#writeCounts();
-    for (const { service, tenant, name, kind, payload } of decision.payloads) {
-      run.putPayload.run(service, tenant, name, kind, payload.typeUrl, payload.bytes);
-    }
-    for (const { service, tenant, name, attempt } of decision.attempts) {
-      const { session, startTime, endTime, outcome } = attempt;
-      const error = attempt.error === null ? null : statusToJson(attempt.error);
-      run.insertAttempt.run(
-        service,
-        tenant,
-        name,
-        attempt.attempt,
-        session,
-        startTime,
-        endTime,
-        outcome,
-        error,
-      );
-    }
+    this.#writePayloads(decision, ends);
     this.#receipts.write(decision, loaded);
     for (const { service, tenant, method, requestId, digest, name } of decision.requestKeys) {
       run.insertRequestKey.run(service, tenant, method, requestId, digest, name);
@@ -88,8 +74,33 @@ export class DecisionWriter {
     if (decision.outcomes.length !== decision.sessionsBeaten.length) run.noteInstant.run(now, now);
   }
 
-  #update(record: OperationRecord, loaded: LoadedReadSet): void {
-    const before = loaded.operations.get(keyText(record));
+  #writePayloads({ payloads, attempts }: Decision, ends: ReadonlyMap<string, End>): void {
+    const run = this.#run;
+    for (const write of payloads) {
+      const { service, tenant, name, kind, payload } = write;
+      if (kind === "response" && ends.get(keyText(write))?.response === payload) continue;
+      run.putPayload.run(service, tenant, name, kind, payload.typeUrl, payload.bytes);
+    }
+    for (const write of attempts) {
+      const { service, tenant, name, attempt } = write;
+      if (attempt.outcome === "SUCCEEDED" && ends.get(keyText(write))?.attempt === attempt) continue;
+      const { session, startTime, endTime, outcome } = attempt;
+      const error = attempt.error === null ? null : statusToJson(attempt.error);
+      const times = [startTime, endTime] as const;
+      run.insertAttempt.run(service, tenant, name, attempt.attempt, session, ...times, outcome, error);
+    }
+  }
+
+  #finish(record: OperationRecord, end: End | undefined): StatementResultingChanges {
+    const { service, tenant, name } = record;
+    const { response = null, attempt = null } = end ?? {};
+    const inlined = [response?.typeUrl ?? null, response?.bytes ?? null, attempt?.session ?? null] as const;
+    return this.#run.finishOperation.run(...finishValues(record), ...inlined, service, tenant, name);
+  }
+
+  #update(record: OperationRecord, loaded: LoadedReadSet, ends: ReadonlyMap<string, End>): void {
+    const text = keyText(record);
+    const before = loaded.operations.get(text);
     assert(before !== undefined, "an updated operation is in the read set");
     const { service, tenant, name } = record;
     if (record.state !== before.state) {
@@ -104,7 +115,7 @@ export class DecisionWriter {
       before.doneTime !== null
         ? this.#run.amendOperation.run(...amendValues(record), service, tenant, name)
         : record.doneTime !== null
-          ? this.#run.finishOperation.run(...finishValues(record), service, tenant, name)
+          ? this.#finish(record, ends.get(text))
           : record.held?.token !== before.held?.token
             ? this.#run.holdOperation.run(...holdValues(record), service, tenant, name)
             : isSameGrant(record, before)
@@ -203,6 +214,49 @@ export class DecisionWriter {
       this.#run.insertAudit.run(some.length, service, tenant, time, JSON.stringify(rows));
     }
   }
+}
+
+/** What the row of an operation that ends has of its other rows. */
+interface End {
+  response: Payload | null;
+  attempt: AttemptRecord | null;
+}
+
+/** A response up to this goes into the operation's own row; the column has the same limit. */
+const INLINE_BYTES_MAX = 1024;
+
+/** The small responses, and the attempts that succeeded, of operations that had a row before the batch; by keyText. */
+function endsOf({ updated, payloads, attempts }: Decision): Map<string, End> {
+  const ends = new Map<string, End>();
+  if (payloads.length === 0 && attempts.length === 0) return ends;
+  const done = new Map<string, OperationRecord>();
+  for (const record of updated) if (record.state === "SUCCEEDED") done.set(keyText(record), record);
+  for (const write of payloads) {
+    const { kind, payload } = write;
+    if (kind !== "response" || payload.bytes.byteLength > INLINE_BYTES_MAX) continue;
+    const text = keyText(write);
+    if (done.has(text)) ends.set(text, { response: payload, attempt: null });
+  }
+  for (const write of attempts) {
+    if (write.attempt.outcome !== "SUCCEEDED") continue;
+    const text = keyText(write);
+    const record = done.get(text);
+    if (record === undefined || !isOwnEnd(record, write.attempt)) continue;
+    const end = ends.get(text);
+    if (end) end.attempt = write.attempt;
+    else ends.set(text, { response: null, attempt: write.attempt });
+  }
+  return ends;
+}
+
+/** The row tells all of the attempt but its session. */
+function isOwnEnd(record: OperationRecord, { attempt, startTime, endTime, error }: AttemptRecord): boolean {
+  return (
+    record.attempt === attempt &&
+    record.attemptStartTime === startTime &&
+    record.doneTime === endTime &&
+    error === null
+  );
 }
 
 /** A batch's lines by service and tenant, in their order; with the first of each. Most often all are of one. */

@@ -14,12 +14,16 @@ function payloadColumns(alias: string): string {
   return `${alias}.type_url, ${alias}.bytes, ${alias}.encoding`;
 }
 
+/** A small response is in the operation's own row. */
+const responseColumns = `coalesce(o.response_type_url, r.type_url), coalesce(o.response_bytes, r.bytes),
+  iif(o.response_type_url IS NULL, r.encoding, '')`;
+
 /** A StoredRow: the operation, its response, its metadata. */
-export const storedOperation: string = `SELECT ${columns}, ${payloadColumns("r")}, ${payloadColumns("m")} FROM operations o`;
-export const storedJoins: string = `${payloadJoin("r", "response")} ${payloadJoin("m", "metadata")}`;
+export const storedOperation: string = `SELECT ${columns}, ${responseColumns}, ${payloadColumns("m")} FROM operations o`;
+export const storedJoins: string = `${payloadJoin("r", "response")} AND o.response_type_url IS NULL ${payloadJoin("m", "metadata")}`;
 
 /** A GrantRow: a StoredRow, then its request and its checkpoint. */
-export const grantedOperation: string = `SELECT ${columns}, ${payloadColumns("r")}, ${payloadColumns("m")}, ${payloadColumns("q")}, ${payloadColumns("c")} FROM operations o`;
+export const grantedOperation: string = `SELECT ${columns}, ${responseColumns}, ${payloadColumns("m")}, ${payloadColumns("q")}, ${payloadColumns("c")} FROM operations o`;
 export const grantJoins: string = `${storedJoins} ${payloadJoin("q", "request")} ${payloadJoin("c", "checkpoint")}`;
 
 export const getOperation: string = `${storedOperation} ${storedJoins} WHERE o.service = ? AND o.tenant = ? AND o.name = ?`;
@@ -28,7 +32,7 @@ export const getOperation: string = `${storedOperation} ${storedJoins} WHERE o.s
 export const getOperationDetail = {
   payloads: `SELECT kind, type_url, bytes, encoding FROM payloads WHERE ${THIS_OPERATION} AND kind IN ('request', 'checkpoint')`,
   labels: `SELECT key, value FROM labels WHERE ${THIS_OPERATION} ORDER BY key`,
-  attempts: `SELECT attempt, session, start_time, end_time, outcome, error FROM attempts WHERE ${THIS_OPERATION} ORDER BY attempt`,
+  attempts: `SELECT attempt, session, start_time, end_time, outcome, error FROM all_attempts WHERE ${THIS_OPERATION} ORDER BY attempt`,
 } as const;
 
 /** The checkpoint is still the operation's own until retention moves it into the receipt. */
@@ -43,7 +47,7 @@ export const getReceipt = {
 } as const;
 
 /** A ListedRow: a StoredRow, then its labels. */
-export const listedOperation: string = `SELECT ${columns}, ${payloadColumns("r")}, ${payloadColumns("m")},
+export const listedOperation: string = `SELECT ${columns}, ${responseColumns}, ${payloadColumns("m")},
     (SELECT nullif(json_group_object(l.key, l.value), '{}') FROM labels l
       WHERE l.service = o.service AND l.tenant = o.tenant AND l.name = o.name)
   FROM operations o`;
