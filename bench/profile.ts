@@ -1,5 +1,5 @@
 // node bench/profile.ts SUBJECT [live|starts|burn-down] [in flight] [seconds]: runs one measure of one subject with a CPU profile
-// of each of its processes, prints where the time went, and how much of a core each process and the database used.
+// of each thread of its processes, prints where the time went, and how much of a core each process and the database used.
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { monotonicNs } from "../src/base/clock.ts";
@@ -9,8 +9,8 @@ import type { Rate } from "./peers/peer-drives.ts";
 import { benchPostgres, type PeerProcesses, stopBenchPostgres, withPeer } from "./peers/peer-run.ts";
 import { preparePeers } from "./peers/peer-versions.ts";
 import { subjects } from "./peers/subjects.ts";
-import { treeCpuMs } from "./process-cpu.ts";
-import { type CpuProfile, showProfile } from "./profile-summary.ts";
+import { threadCpuMs, treeCpuMs } from "./process-cpu.ts";
+import { type CpuProfile, showProfile, summarise } from "./profile-summary.ts";
 
 const [name = "belay", measure = "live", inFlight = "500", seconds = "5"] = process.argv.slice(2);
 const subject = subjects.find((one) => one.name === name);
@@ -18,6 +18,9 @@ if (!subject) throw new Error(`no subject is called ${name}`);
 const folder = new URL("profiles/", import.meta.url);
 mkdirSync(folder, { recursive: true });
 preparePeers();
+
+/** Threads that were busy for less are only named. */
+const THREAD_MS_MIN = 100;
 
 /** What the database spent on each statement, the longest first. */
 async function showStatements(server: PostgresServer): Promise<void> {
@@ -46,6 +49,14 @@ async function drive({ ask, work }: PeerProcesses): Promise<Rate> {
   return await ask<Rate>({ ask: "burnDown", count, capMs: 60_000, fromNs });
 }
 
+/** One thread: what it spent on each operation, and where. */
+function showThread(path: string, operations: number): void {
+  const profile = JSON.parse(readFileSync(path, "utf8")) as CpuProfile;
+  const { busyMs } = summarise(profile);
+  console.log(`\n${path}: ${((busyMs * 1000) / operations).toFixed(1)} us for each operation`);
+  if (busyMs > THREAD_MS_MIN) showProfile(profile, 40);
+}
+
 async function profiled(processes: PeerProcesses): Promise<void> {
   const { driver, workers, server, postgres, work } = processes;
   if (measure === "live") await work();
@@ -56,15 +67,17 @@ async function profiled(processes: PeerProcesses): Promise<void> {
   await postgres?.query("SELECT pg_stat_statements_reset()");
   const began = performance.now();
   const cpu = (): number[] => [...parts.map(([, { pid }]) => pid), postgres?.pid ?? 0].map(treeCpuMs);
+  const threads = (): Map<string, number>[] => parts.map(([, { pid }]) => threadCpuMs(pid));
   const before = cpu();
+  const threadsBefore = threads();
   const { perSecond } = await drive(processes);
   const elapsedMs = performance.now() - began;
   const after = cpu();
+  const threadsAfter = threads();
   for (const [part, child] of parts) {
     const path = fileURLToPath(new URL(`${name}-${measure}-${part}.cpuprofile`, folder));
-    await child.ask({ ask: "profiled", path });
-    console.log(`\n${path}`);
-    showProfile(JSON.parse(readFileSync(path, "utf8")) as CpuProfile, 40);
+    const { paths } = await child.ask<{ paths: readonly string[] }>({ ask: "profiled", path });
+    for (const one of paths) showThread(one, perSecond * (elapsedMs / 1000));
   }
   console.log(`\n${name} ${measure} ${inFlight}: ${Math.round(perSecond)} a second, while profiled`);
   for (const [index, part] of [...parts.map(([one]) => one), "PostgreSQL"].entries()) {
@@ -73,6 +86,13 @@ async function profiled(processes: PeerProcesses): Promise<void> {
     console.log(
       `  ${part}: ${(share * 100).toFixed(0)} % of a core, ${usEach.toFixed(0)} us for each operation`,
     );
+  }
+  for (const [index, [part]] of parts.entries()) {
+    for (const [thread, ms] of threadsAfter[index] ?? []) {
+      const usEach =
+        ((ms - (threadsBefore[index]?.get(thread) ?? 0)) * 1000) / (perSecond * (elapsedMs / 1000));
+      if (usEach >= 0.5) console.log(`    ${part}, ${thread}: ${usEach.toFixed(1)} us for each operation`);
+    }
   }
   if (postgres) await showStatements(postgres);
 }

@@ -25,8 +25,8 @@ const profiler = new CpuProfiler();
 
 answerParent<PeerQuestion>(async (question) => {
   if (question.ask === "profile") await profiler.start();
-  if (question.ask === "profiled") await profiler.stop(question.path);
+  const paths = question.ask === "profiled" ? await profiler.stop(question.path) : [];
   const { user, system } = process.cpuUsage();
-  return { cpuMs: (user + system) / 1000, residentBytes: process.memoryUsage().rss };
+  return { cpuMs: (user + system) / 1000, residentBytes: process.memoryUsage().rss, paths };
 });
 tellReady({ address: `127.0.0.1:${port}` });

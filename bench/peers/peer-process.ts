@@ -94,8 +94,7 @@ answerParent<PeerQuestion>(async (question) => {
       await profiler.start();
       return {};
     case "profiled":
-      await profiler.stop(question.path);
-      return {};
+      return { paths: await profiler.stop(question.path) };
   }
 });
 tellReady({});
