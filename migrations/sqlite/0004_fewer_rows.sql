@@ -76,3 +76,15 @@ CREATE VIEW all_attempts AS
   SELECT service, tenant, name, attempt, session, start_time, end_time, outcome, error FROM attempts
   UNION ALL SELECT service, tenant, name, attempt, ended_session, attempt_start_time, done_time, state, NULL
     FROM operations WHERE ended_session IS NOT NULL;
+
+-- Lists, from the oldest to the newest: a new row then comes last, and SQLite fills the last page. Newest first, each insert splits
+-- the first page in two: half of every page stayed empty, and the two indexes took a third of an insert's time. A list that
+-- wants the newest first reads them backwards.
+DROP INDEX operations_list;
+DROP INDEX operations_list_deleted;
+DROP INDEX operations_live;
+CREATE INDEX operations_list ON operations (service, tenant, parent, create_time, id) WHERE delete_time IS NULL;
+CREATE INDEX operations_list_deleted ON operations (service, tenant, parent, create_time, id)
+  WHERE delete_time IS NOT NULL;
+CREATE INDEX operations_live ON operations (service, tenant, parent, create_time, id)
+  WHERE done_time IS NULL AND delete_time IS NULL;

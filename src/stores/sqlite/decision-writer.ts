@@ -78,12 +78,12 @@ export class DecisionWriter {
     const run = this.#run;
     for (const write of payloads) {
       const { service, tenant, name, kind, payload } = write;
-      if (kind === "response" && ends.get(keyText(write))?.response === payload) continue;
+      if (kind === "response" && endOf(ends, write)?.response === payload) continue;
       run.putPayload.run(service, tenant, name, kind, payload.typeUrl, payload.bytes);
     }
     for (const write of attempts) {
       const { service, tenant, name, attempt } = write;
-      if (attempt.outcome === "SUCCEEDED" && ends.get(keyText(write))?.attempt === attempt) continue;
+      if (attempt.outcome === "SUCCEEDED" && endOf(ends, write)?.attempt === attempt) continue;
       const { session, startTime, endTime, outcome } = attempt;
       const error = attempt.error === null ? null : statusToJson(attempt.error);
       const times = [startTime, endTime] as const;
@@ -99,8 +99,7 @@ export class DecisionWriter {
   }
 
   #update(record: OperationRecord, loaded: LoadedReadSet, ends: ReadonlyMap<string, End>): void {
-    const text = keyText(record);
-    const before = loaded.operations.get(text);
+    const before = loaded.operations.get(keyText(record));
     assert(before !== undefined, "an updated operation is in the read set");
     const { service, tenant, name } = record;
     if (record.state !== before.state) {
@@ -115,7 +114,7 @@ export class DecisionWriter {
       before.doneTime !== null
         ? this.#run.amendOperation.run(...amendValues(record), service, tenant, name)
         : record.doneTime !== null
-          ? this.#finish(record, ends.get(text))
+          ? this.#finish(record, endOf(ends, record))
           : record.held?.token !== before.held?.token
             ? this.#run.holdOperation.run(...holdValues(record), service, tenant, name)
             : isSameGrant(record, before)
@@ -148,6 +147,7 @@ export class DecisionWriter {
   #writeKin(decision: Decision, loaded: LoadedReadSet): void {
     const records = [...decision.inserted.map(({ record }) => record), ...decision.updated];
     const kin = records.filter(({ parents, children }) => parents.length > 0 || children !== null);
+    if (kin.length === 0) return;
     const written = new Map(kin.map((record) => [keyText(record), record]));
     const befores = new Map(kin.map((record) => [record, loaded.operations.get(keyText(record))]));
     for (const [record, before] of befores) this.#linkParents(record, before?.parents ?? []);
@@ -218,6 +218,7 @@ export class DecisionWriter {
 
 /** What the row of an operation that ends has of its other rows. */
 interface End {
+  record: OperationRecord;
   response: Payload | null;
   attempt: AttemptRecord | null;
 }
@@ -225,28 +226,31 @@ interface End {
 /** A response up to this goes into the operation's own row; the column has the same limit. */
 const INLINE_BYTES_MAX = 1024;
 
-/** The small responses, and the attempts that succeeded, of operations that had a row before the batch; by keyText. */
+/**
+ * The small responses, and the attempts that succeeded, of operations that had a row before the batch; by name, whose hash
+ * is known, where a key's text would be made anew. Of two that have it in different tenants, the last.
+ */
 function endsOf({ updated, payloads, attempts }: Decision): Map<string, End> {
   const ends = new Map<string, End>();
   if (payloads.length === 0 && attempts.length === 0) return ends;
-  const done = new Map<string, OperationRecord>();
-  for (const record of updated) if (record.state === "SUCCEEDED") done.set(keyText(record), record);
+  for (const record of updated) {
+    if (record.state === "SUCCEEDED") ends.set(record.name, { record, response: null, attempt: null });
+  }
   for (const write of payloads) {
     const { kind, payload } = write;
-    if (kind !== "response" || payload.bytes.byteLength > INLINE_BYTES_MAX) continue;
-    const text = keyText(write);
-    if (done.has(text)) ends.set(text, { response: payload, attempt: null });
+    const end = kind === "response" ? endOf(ends, write) : undefined;
+    if (end && payload.bytes.byteLength <= INLINE_BYTES_MAX) end.response = payload;
   }
   for (const write of attempts) {
-    if (write.attempt.outcome !== "SUCCEEDED") continue;
-    const text = keyText(write);
-    const record = done.get(text);
-    if (record === undefined || !isOwnEnd(record, write.attempt)) continue;
-    const end = ends.get(text);
-    if (end) end.attempt = write.attempt;
-    else ends.set(text, { response: null, attempt: write.attempt });
+    const end = write.attempt.outcome === "SUCCEEDED" ? endOf(ends, write) : undefined;
+    if (end && isOwnEnd(end.record, write.attempt)) end.attempt = write.attempt;
   }
   return ends;
+}
+
+function endOf(ends: ReadonlyMap<string, End>, { service, tenant, name }: OperationKey): End | undefined {
+  const end = ends.get(name);
+  return end?.record.service === service && end.record.tenant === tenant ? end : undefined;
 }
 
 /** The row tells all of the attempt but its session. */
