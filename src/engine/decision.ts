@@ -10,9 +10,19 @@ import type {
   ReceiptEvent,
 } from "./operation.ts";
 
-/** One string for a key, for maps. The parts hold no line feed (checked at the door). */
-export function keyText(key: OperationKey): string {
-  return `${key.service}\n${key.tenant}\n${key.name}`;
+/** The last key that was asked for, and its text. */
+let last: OperationKey & { text: string } = { service: "", tenant: "", name: "", text: "\n\n" };
+
+/**
+ * One string for a key, for maps. The parts hold no line feed (checked at the door).
+ *
+ * A command asks for the same key some four times in a row. The text of the last one is kept: made anew, it would be
+ * copied and hashed each time before a map can be asked.
+ */
+export function keyText({ service, tenant, name }: OperationKey): string {
+  if (name === last.name && service === last.service && tenant === last.tenant) return last.text;
+  last = { service, tenant, name, text: `${service}\n${tenant}\n${name}` };
+  return last.text;
 }
 
 /**
