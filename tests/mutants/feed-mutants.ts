@@ -110,8 +110,8 @@ export const feedMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/stores/sqlite/log-statements.ts",
-        find: "WHERE position > ? AND position <= ? AND service = ? AND tenant = ? ORDER BY position`",
-        replace: "WHERE position > ? AND position <= ? AND service = ? AND ? <> '' ORDER BY position`",
+        find: "AND service = ?3 AND tenant = ?4 ORDER BY position`",
+        replace: "AND service = ?3 AND ?4 <> '' ORDER BY position`",
       },
     ],
     killers: [byStore("reads of 3 give each event", "AssertionError")],

@@ -273,3 +273,39 @@ test("a payload in an encoding of a later version fails that read and no other",
   await assert.rejects(store.getOperationDetail(encrypted.key), /cannot read/);
   assert.equal((await store.getOperationDetail(plain.key))?.request?.bytes.length, 10);
 });
+
+test("results of every size, and attempts, of operations of one name that end in one batch are each its own", async (t) => {
+  const store = await openStore(temporaryFolder(t), { cacheBytes: 0 });
+  const first = start();
+  const starts = [first, { ...start(), key: { ...first.key, tenant: "u" } }, start(), start()];
+  const open = {
+    kind: "embedded",
+    worker: "",
+    build: "",
+    principal: "",
+    slots: 9,
+    bootId: "",
+    leaseMs: 0,
+  } as const;
+  const acquire = { session: "ses", types: ["x.y"], guarded: true } as const;
+  await store.commit([{ type: "openSession", ...open, ...acquire }, ...starts]);
+  await store.commit([{ type: "acquire", ...acquire, limit: 9, begin: true }]);
+  const sizes = [3, 0, 1024, 1025];
+  const ends = starts.map(({ key }, index): Command => {
+    const response = { typeUrl: `t/${index}`, bytes: new Uint8Array(sizes[index] ?? 0).fill(index) };
+    return { type: "complete", key, session: "ses", token: 1, response, digest: String(index) };
+  });
+  await store.commit(ends);
+  for (const [index, { key }] of starts.entries()) {
+    const detail = await store.getOperationDetail(key);
+    const expected = { typeUrl: `t/${index}`, bytes: new Uint8Array(sizes[index] ?? 0).fill(index) };
+    assert.deepEqual(detail?.response, expected);
+    assert.deepEqual((await store.getOperation(key))?.response, expected);
+    const [attempt, ...more] = detail.attempts;
+    const { attemptStartTime, doneTime } = detail.record;
+    assert.deepEqual(more, []);
+    assert.deepEqual([attempt?.attempt, attempt?.session, attempt?.outcome], [1, "ses", "SUCCEEDED"]);
+    assert.deepEqual([attempt?.startTime, attempt?.endTime], [attemptStartTime, doneTime]);
+    assert.equal(attempt?.error, null);
+  }
+});
