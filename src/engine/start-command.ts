@@ -99,14 +99,20 @@ export function startCommandOf(request: StartRequest, policy: OperationPolicy, n
   };
 }
 
+/** Mostly the type's own: one object for all starts, which then crosses to the store's thread once for a batch. */
 function resolvedPolicy(policy: OperationPolicy, request: StartRequest): OperationPolicy {
-  const { cancellable = true, graceMs = policy.cancel.graceMs } = request;
+  const { cancel } = policy;
+  const { cancellable = true, graceMs = cancel.graceMs, runPolicy } = request;
+  const { keyLimit = policy.keyLimit, unwatchedMs = policy.unwatchedMs } = request;
+  const keepsCancel = (cancellable || !cancel.cancellable) && graceMs === cancel.graceMs;
+  const keepsLimits = keyLimit === policy.keyLimit && unwatchedMs === policy.unwatchedMs;
+  if (keepsCancel && keepsLimits && runPolicy === undefined) return policy;
   return {
     ...policy,
-    ...request.runPolicy,
-    cancel: { ...policy.cancel, cancellable: policy.cancel.cancellable && cancellable, graceMs },
-    keyLimit: request.keyLimit ?? policy.keyLimit,
-    unwatchedMs: request.unwatchedMs ?? policy.unwatchedMs,
+    ...runPolicy,
+    cancel: { ...cancel, cancellable: cancel.cancellable && cancellable, graceMs },
+    keyLimit,
+    unwatchedMs,
   };
 }
 

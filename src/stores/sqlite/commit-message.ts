@@ -1,8 +1,9 @@
-// A commit's result on its way from the writer's thread: records travel as rows, each once, and are named by index.
+// A commit's result on its way from the writer's thread: records travel as packed rows, each once, and are named by index.
 import type { CommandOutcome, Grant } from "../../engine/commands.ts";
 import type { OperationRecord, Payload, StoredOperation } from "../../engine/operation.ts";
 import type { CommitFailure, CommitResult } from "../../engine/store.ts";
-import { type OperationRow, recordToRow, rowToRecord } from "../operation-rows.ts";
+import { type OperationRow, recordToRow, rowBytes, rowToRecord } from "../operation-rows.ts";
+import { type PackedRows, packRows, unpackRows } from "./packed-rows.ts";
 
 type WithIndex<T> = T extends { record: infer R }
   ? Omit<T, "record"> & { record: number | Extract<R, null> }
@@ -11,14 +12,29 @@ type GrantedOutcome = Extract<CommandOutcome, { type: "granted" }>;
 
 type EncodedOutcome =
   | WithIndex<Exclude<CommandOutcome, GrantedOutcome>>
-  | { type: "granted"; grants: readonly WithIndex<Grant>[] }
+  /** `grants` are GrantRows. */
+  | (Omit<GrantedOutcome, "grants"> & { grants: PackedRows })
   | CommitFailure;
+
+type GrantRow = [record: number, request: Payload | null, checkpoint: Payload | null];
+type ChangedRow = [record: number, response: Payload | null, metadata: Payload | null];
 
 /** A CommitResult that is cheap to clone. */
 export interface CommitMessage {
-  rows: readonly OperationRow[];
-  outcomes: readonly EncodedOutcome[];
-  changed: readonly { record: number; response: Payload | null; metadata: Payload | null }[];
+  /** OperationRows. */
+  rows: PackedRows;
+  /** For each outcome of type `operation` its record, times two, and one more if it is changed; -1 for another. */
+  operations: readonly number[];
+  /** The other outcomes, in order. */
+  others: readonly EncodedOutcome[];
+  /** ChangedRows. */
+  changed: PackedRows;
+}
+
+/** A decoded result, and how large each changed operation is. */
+export interface DecodedCommit extends CommitResult {
+  /** By the index in `changed`: about how many bytes. */
+  changedBytes: readonly number[];
 }
 
 /** For the way to the main thread. */
@@ -31,40 +47,76 @@ export function encodeCommitResult(result: CommitResult): CommitMessage {
     indexes.set(record, rows.length);
     return rows.push(recordToRow(record)) - 1;
   };
-  const changed = result.changed.map((stored) => ({ ...stored, record: indexOf(stored.record) }));
-  const outcomes = result.outcomes.map((outcome): EncodedOutcome => {
-    if (outcome.type === "granted") {
-      return {
-        type: "granted",
-        grants: outcome.grants.map((grant) => ({ ...grant, record: indexOf(grant.record) })),
-      };
-    }
-    if (!("record" in outcome)) return outcome;
-    return { ...outcome, record: outcome.record === null ? null : indexOf(outcome.record) } as EncodedOutcome;
+  const changed = result.changed.map(
+    ({ record, response, metadata }): ChangedRow => [indexOf(record), response, metadata],
+  );
+  const others: EncodedOutcome[] = [];
+  const operations = result.outcomes.map((outcome) => {
+    if (outcome.type === "operation") return 2 * indexOf(outcome.record) + (outcome.changed ? 1 : 0);
+    others.push(encodeOther(outcome, indexOf));
+    return -1;
   });
-  return { rows, outcomes, changed };
+  return { rows: packRows(rows), operations, others, changed: packRows(changed) };
+}
+
+function encodeOther(
+  outcome: CommandOutcome | CommitFailure,
+  indexOf: (record: OperationRecord) => number,
+): EncodedOutcome {
+  if (outcome.type === "granted") {
+    const grants = outcome.grants.map(
+      ({ record, request, checkpoint }): GrantRow => [indexOf(record), request, checkpoint],
+    );
+    return { ...outcome, grants: packRows(grants) };
+  }
+  if (!("record" in outcome)) return outcome;
+  return { ...outcome, record: outcome.record === null ? null : indexOf(outcome.record) } as EncodedOutcome;
 }
 
 /** On the main thread. */
-export function decodeCommitResult({ rows, outcomes, changed }: CommitMessage): CommitResult {
-  const records = rows.map(rowToRecord);
+export function decodeCommitResult({ rows, operations, others, changed }: CommitMessage): DecodedCommit {
+  const operationRows = unpackRows<OperationRow>(rows);
+  const records = operationRows.map(rowToRecord);
   const recordAt = (index: number): OperationRecord => {
     const record = records[index];
     if (record === undefined) throw new RangeError(`the message has no row ${index}`);
     return record;
   };
+  const changedRows = unpackRows<ChangedRow>(changed);
+  const rest = others.values();
   return {
-    changed: changed.map((stored): StoredOperation => ({ ...stored, record: recordAt(stored.record) })),
-    outcomes: outcomes.map((outcome): CommandOutcome | CommitFailure => {
-      if (outcome.type === "granted") {
-        return {
-          type: "granted",
-          grants: outcome.grants.map((grant) => ({ ...grant, record: recordAt(grant.record) })),
-        };
-      }
-      if (!("record" in outcome)) return outcome;
-      const record = outcome.record === null ? null : recordAt(outcome.record);
-      return { ...outcome, record } as CommandOutcome;
+    changed: changedRows.map(
+      ([index, response, metadata]): StoredOperation => ({ record: recordAt(index), response, metadata }),
+    ),
+    changedBytes: changedRows.map(
+      ([index, response, metadata]) =>
+        rowBytes(operationRows[index] ?? []) + payloadBytes(response) + payloadBytes(metadata),
+    ),
+    outcomes: operations.map((operation) => {
+      if (operation >= 0)
+        return { type: "operation", record: recordAt(operation >> 1), changed: (operation & 1) === 1 };
+      const { value: other, done } = rest.next();
+      if (done) throw new RangeError(`the message has only ${others.length} other outcomes`);
+      return decodeOther(other, recordAt);
     }),
   };
+}
+
+function decodeOther(
+  outcome: EncodedOutcome,
+  recordAt: (index: number) => OperationRecord,
+): CommandOutcome | CommitFailure {
+  if (outcome.type === "granted") {
+    const grants = unpackRows<GrantRow>(outcome.grants).map(
+      ([index, request, checkpoint]): Grant => ({ record: recordAt(index), request, checkpoint }),
+    );
+    return { ...outcome, grants };
+  }
+  if (!("record" in outcome)) return outcome;
+  const record = outcome.record === null ? null : recordAt(outcome.record);
+  return { ...outcome, record } as CommandOutcome;
+}
+
+function payloadBytes(payload: Payload | null): number {
+  return payload?.bytes.byteLength ?? 0;
 }

@@ -8,7 +8,6 @@ import type {
   OperationDetail,
   OperationKey,
   OperationState,
-  Payload,
   StoredOperation,
   StoredReceipt,
 } from "../../engine/operation.ts";
@@ -43,6 +42,7 @@ import { PointReads } from "../point-reads.ts";
 import { openResumeToken, type ResumeScope, requireSameHistory, sealResumeToken } from "../resume-token.ts";
 import { TokenKeyring } from "../token-keyring.ts";
 import { cachedPointReads } from "./cached-point-reads.ts";
+import { encodeCommands } from "./command-message.ts";
 import { decodeCommitResult } from "./commit-message.ts";
 import { databasePath } from "./data-folder.ts";
 import { holdLog } from "./database.ts";
@@ -152,12 +152,10 @@ export class SqliteStore implements Store {
     if (commands.length === 0) return { outcomes: [], changed: [] };
     this.#commits++;
     try {
-      const message = await this.#writer.call("commit", commands.map(withOwnBytes));
-      const result = decodeCommitResult(message);
-      for (const [index, stored] of result.changed.entries()) {
-        const row = message.rows[message.changed[index]?.record ?? 0] ?? [];
-        this.#cache.committed(stored, rowBytes(row) + payloadBytes(stored));
-      }
+      const message = await this.#writer.call("commit", encodeCommands(commands));
+      const { changedBytes, ...result } = decodeCommitResult(message);
+      for (const [index, stored] of result.changed.entries())
+        this.#cache.committed(stored, changedBytes[index] ?? 0);
       return result;
     } catch (error) {
       if (!(error instanceof RpcError && error.reason === "STORAGE_FULL")) this.#cache.clear();
@@ -403,30 +401,4 @@ export class SqliteStore implements Store {
 
 function unavailable(cause: unknown): RpcError {
   return new RpcError("STORAGE_UNAVAILABLE", {}, { cause });
-}
-
-function payloadBytes({ response, metadata }: StoredOperation): number {
-  return (response?.bytes.byteLength ?? 0) + (metadata?.bytes.byteLength ?? 0);
-}
-
-/**
- * A view is cloned with all of the buffer under it: the bytes of a small payload, as they come from a decoder, would
- * take a whole received message (or an 8 KiB pool) with them.
- */
-function withOwnBytes(command: Command): Command {
-  switch (command.type) {
-    case "start":
-      return { ...command, request: ownBytes(command.request), metadata: ownBytes(command.metadata) };
-    case "checkpoint":
-      return { ...command, checkpoint: ownBytes(command.checkpoint) };
-    case "complete":
-      return { ...command, response: ownBytes(command.response) };
-    default:
-      return command;
-  }
-}
-
-function ownBytes<T extends Payload | null>(payload: T): T {
-  if (payload === null || payload.bytes.byteLength === payload.bytes.buffer.byteLength) return payload;
-  return { ...payload, bytes: new Uint8Array(payload.bytes) };
 }

@@ -2,7 +2,6 @@
 
 import type { ErrorReason } from "../../base/error-reasons.ts";
 import { type ErrorParameters, type FieldViolation, RpcError } from "../../base/rpc-error.ts";
-import type { Command } from "../../engine/commands.ts";
 import type { SlotKey } from "../../engine/decision.ts";
 import type { OperationDetail, OperationKey, StoredReceipt } from "../../engine/operation.ts";
 import type {
@@ -23,6 +22,7 @@ import type { GrantRow } from "../detail-rows.ts";
 import type { FeedPageMessage } from "../feed-page.ts";
 import type { ListedRow, StoredRow } from "../operation-rows.ts";
 import type { TokenKey } from "../sealed-token.ts";
+import type { CommandMessage } from "./command-message.ts";
 import type { CommitMessage } from "./commit-message.ts";
 import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
 import type { ClockSource } from "./store-clock.ts";
@@ -36,7 +36,7 @@ export function keyParts(key: OperationKey): KeyParts {
 
 /** The calls that the writer's thread answers. */
 export interface WriterCalls {
-  commit(commands: readonly Command[]): CommitMessage;
+  commit(commands: CommandMessage): CommitMessage;
   pendingWork(): PendingWork;
   listSessions(): readonly OpenSession[];
   sessionGrants(session: string): readonly GrantRow[];

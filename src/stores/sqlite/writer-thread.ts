@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { wallClockInstant } from "../../base/clock.ts";
 import { StoreOpenError } from "../store-open-error.ts";
+import { decodeCommands } from "./command-message.ts";
 import { encodeCommitResult } from "./commit-message.ts";
 import { databasePath, prepareDataFolder } from "./data-folder.ts";
 import { openWriteConnection } from "./database.ts";
@@ -42,7 +43,7 @@ function open(
 function serviceOf(writer: Writer, lock: FolderLock): ThreadService<WriterCalls> {
   return {
     calls: {
-      commit: (commands) => encodeCommitResult(writer.commit(commands)),
+      commit: (message) => encodeCommitResult(writer.commit(decodeCommands(message))),
       pendingWork: () => writer.reads.pendingWork(),
       listSessions: () => writer.reads.listSessions(),
       sessionGrants: (session) => writer.reads.sessionGrants(session),
