@@ -30,32 +30,34 @@ const STEPS_MS = 20;
 /** Those that may wait: somebody may want to act on the others. */
 const patientPhases: ReadonlySet<CancelStep["phase"]> = new Set(["DELIVERED", "ACKNOWLEDGED"] as const);
 
+/** The attempt that is told of. */
+export interface ReportedWork {
+  /** It is under way, and this worker's. */
+  readonly isOpen: boolean;
+  readonly isCancelled: boolean;
+  /** The server says that the attempt is this worker's no more. */
+  lost(): void;
+}
+
 export interface AttemptReportsOptions {
   attempt: AttemptKey;
   sender: ReportSender;
   logger: Logger;
-  /** The attempt is under way, and this worker's. */
-  isOpen(): boolean;
-  isCancelled(): boolean;
-  /** The server says that the attempt is this worker's no more. */
-  lost(): void;
+  work: ReportedWork;
 }
 
 /** The reports of one attempt. */
 export class AttemptReports {
   readonly #options: AttemptReportsOptions;
-  readonly #progress: ProgressMerger;
-  readonly #checkpoints = new Set<Promise<unknown>>();
-  readonly #forsaken = Promise.withResolvers<never>();
+  #progress: ProgressMerger | undefined;
+  #checkpoints: Set<Promise<unknown>> | undefined;
+  #forsaken: PromiseWithResolvers<never> | undefined;
   /** Steps of the cancel that are not told yet. */
   #steps: CancelStep[] = [];
   #stepsDue: Timer | undefined;
 
   constructor(options: AttemptReportsOptions) {
     this.#options = options;
-    const { attempt } = options;
-    this.#progress = new ProgressMerger((value) => this.#tell({ type: "progress", attempt, ...value }));
-    this.#forsaken.promise.catch(() => {});
   }
 
   /**
@@ -65,30 +67,43 @@ export class AttemptReports {
    *   as one that ignores it, and the watchdog would kill the whole worker.
    */
   forsake(): void {
-    this.#forsaken.reject(new Error("the checkpoint may not be stored: the attempt's lease is lost"));
+    this.#whenForsaken().reject(new Error("the checkpoint may not be stored: the attempt's lease is lost"));
+  }
+
+  #whenForsaken(): PromiseWithResolvers<never> {
+    if (this.#forsaken === undefined) {
+      this.#forsaken = Promise.withResolvers<never>();
+      this.#forsaken.promise.catch(() => {});
+    }
+    return this.#forsaken;
   }
 
   progress(percent: number, message: string): void {
-    if (this.#options.isOpen()) this.#progress.push({ percent, message });
+    const { attempt, work } = this.#options;
+    if (!work.isOpen) return;
+    this.#progress ??= new ProgressMerger((value) => this.#tell({ type: "progress", attempt, ...value }));
+    this.#progress.push({ percent, message });
   }
 
   async checkpoint(checkpoint: JsonObject): Promise<void> {
-    const { attempt, isOpen } = this.#options;
-    if (!isOpen()) throw new Error("the attempt is over: its checkpoint was not stored");
+    const { attempt, work } = this.#options;
+    if (!work.isOpen) throw new Error("the attempt is over: its checkpoint was not stored");
     const sent = this.#send({ type: "checkpoint", attempt, checkpoint });
+    this.#checkpoints ??= new Set();
     this.#checkpoints.add(sent);
     try {
-      const outcome = await Promise.race([sent, this.#forsaken.promise]);
+      const outcome = await Promise.race([sent, this.#whenForsaken().promise]);
       if (outcome !== "accepted")
         throw new Error(`the checkpoint was not stored: ${outcome ?? "the worker closes"}`);
     } finally {
-      this.#checkpoints.delete(sent);
+      this.#checkpoints?.delete(sent);
     }
   }
 
   /** Phases are those of a cancel; another abort has none. They are told in their order. */
   phase(phase: CancelStep["phase"], detail = ""): void {
-    if (!this.#options.isCancelled() || !this.#options.isOpen()) return;
+    const { work } = this.#options;
+    if (!work.isCancelled || !work.isOpen) return;
     this.#steps.push({ phase, detail, atMs: monotonicMs() });
     if (!patientPhases.has(phase)) this.#tellSteps();
     else this.#stepsDue ??= startTimer(STEPS_MS, () => this.#tellSteps());
@@ -112,9 +127,9 @@ export class AttemptReports {
 
   /** The end of the run, when everything before it is stored. Never rejects. */
   async end(end: RunEnd, abort: AttemptAbort): Promise<void> {
-    if (!abort.isRevoked) this.#progress.flush();
+    if (!abort.isRevoked) this.#progress?.flush();
     // A checkpoint that the handler did not wait for belongs to the operation as well: after its end it is too late.
-    if (this.#checkpoints.size > 0) await Promise.allSettled(this.#checkpoints);
+    if (this.#checkpoints && this.#checkpoints.size > 0) await Promise.allSettled(this.#checkpoints);
     try {
       await this.#reportEnd(end, abort);
     } catch (error) {
@@ -137,18 +152,27 @@ export class AttemptReports {
   async #send(report: WorkerReport): Promise<ReportOutcome | null> {
     const outcome = await this.#options.sender.send(report);
     // ALREADY_DONE after a cancel: it ended unconfirmed, and how this work ends is still worth knowing.
-    const isLost = outcome === "LEASE_LOST" || (outcome === "ALREADY_DONE" && !this.#options.isCancelled());
-    if (isLost) this.#options.lost();
+    const isLost =
+      outcome === "LEASE_LOST" || (outcome === "ALREADY_DONE" && !this.#options.work.isCancelled);
+    if (isLost) this.#options.work.lost();
     return outcome;
   }
 
   async #reportEnd(end: RunEnd, abort: AttemptAbort): Promise<void> {
     const { attempt, sender } = this.#options;
+    const steps = this.#takeSteps();
+    const told = endReport(end, abort, attempt);
+    const report = steps.length === 0 ? told : { ...told, steps };
+    const triesMax = abort.isRevoked ? REVOKED_TRIES_MAX : undefined;
+    let outcome: ReportOutcome | null;
+    try {
+      outcome = await sender.send(report, triesMax);
+    } catch (error) {
+      outcome = await this.#sendRefused(report, error);
+    }
+    if (outcome === "accepted") return;
     const { evidence, mechanism } = end;
     const stopped: WorkerReport = { type: "stopped", attempt, evidence, mechanism };
-    const steps = this.#takeSteps();
-    const report = { ...endReport(end, abort, attempt), ...(steps.length > 0 && { steps }) };
-    const outcome = await this.#sendEnd(report, abort.isRevoked);
     if (outcome === "ALREADY_DONE" && abort.isCancelled && report.type !== "stopped") {
       await sender.send(stopped); // the cancel ended unconfirmed: this is its late evidence
     }
@@ -162,23 +186,18 @@ export class AttemptReports {
     await sender.send({ ...failure, evidence, mechanism });
   }
 
-  async #sendEnd(report: WorkerReport, isRevoked: boolean): Promise<ReportOutcome | null> {
-    const { sender } = this.#options;
-    try {
-      return await sender.send(report, isRevoked ? REVOKED_TRIES_MAX : undefined);
-    } catch (error) {
-      if (!(error instanceof ReportRefused) || report.type !== "complete") throw error;
-      // The response cannot be stored: the operation fails, rather than stay open for ever.
-      const failure = { code: StatusCode.INTERNAL, message: `the response was refused: ${error.message}` };
-      const { attempt, steps = [] } = report;
-      const rest = {
-        retryable: false,
-        abortCaused: false,
-        evidence: "HANDLER_STOPPED",
-        mechanism: "NONE",
-        steps,
-      } as const;
-      return sender.send({ type: "fail", attempt, error: failure, ...rest });
-    }
+  /** The response cannot be stored: the operation fails, rather than stay open for ever. */
+  #sendRefused(report: WorkerReport, error: unknown): Promise<ReportOutcome | null> {
+    if (!(error instanceof ReportRefused) || report.type !== "complete") throw error;
+    const failure = { code: StatusCode.INTERNAL, message: `the response was refused: ${error.message}` };
+    const { attempt, steps = [] } = report;
+    const rest = {
+      retryable: false,
+      abortCaused: false,
+      evidence: "HANDLER_STOPPED",
+      mechanism: "NONE",
+      steps,
+    } as const;
+    return this.#options.sender.send({ type: "fail", attempt, error: failure, ...rest });
   }
 }

@@ -5,16 +5,18 @@ import { monotonicMs } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type {
   Assignment,
+  AttemptKey,
   CancelNotice,
+  ChildState,
   JsonObject,
   RevokeNotice,
   WorkerSession,
 } from "../protocol/worker-connection.ts";
 import { AttemptChildren } from "./attempt-children.ts";
-import { AttemptReports } from "./attempt-reports.ts";
+import { AttemptReports, type ReportedWork } from "./attempt-reports.ts";
 import { failureOf } from "./handler-failure.ts";
 import type { ReportSender } from "./report-sender.ts";
-import type { Run, RunEnd, RunListener, StartRun } from "./runner.ts";
+import type { ChildOrder, Run, RunEnd, RunListener, StartRun } from "./runner.ts";
 import { StopLadder, type StopTimes } from "./stop-ladder.ts";
 
 /** The clean-up keeps its own time; this much later it is stopped by force. */
@@ -31,6 +33,8 @@ export interface AttemptOptions {
   logger: Logger;
   /** The work goes on past the time by which it should have stopped. */
   onStuck(attempt: Attempt): void;
+  /** Nothing of the work runs any more; comes before that is reported. */
+  onGone(): void;
 }
 
 interface Abort {
@@ -41,18 +45,19 @@ interface Abort {
   force?: boolean;
 }
 
-/** An attempt under way. */
-export class Attempt {
+/**
+ * An attempt under way. What few attempts need (the ladder of a stop, children) is made when it is needed: thousands begin in a
+ * second, and what each leaves behind is copied by the garbage collector for as long as it runs.
+ */
+export class Attempt implements RunListener, ReportedWork {
   /** Resolves when the work has stopped and its end is reported; never rejects. */
   readonly ended: Promise<void>;
-  /** Resolves when nothing of the work runs any more, before that is reported; never rejects. */
-  readonly gone: Promise<void>;
   readonly assignment: Assignment;
-  readonly #logger: Logger;
-  readonly #ladder: StopLadder;
+  readonly #options: AttemptOptions;
   readonly #reports: AttemptReports;
-  readonly #over = new AbortController();
   readonly #run: Run;
+  #stop: StopLadder | undefined;
+  #family: { children: AttemptChildren; over: AbortController } | undefined;
   #abortedBy: AbortCause | null = null;
   #abortedAtMs = 0;
   /** The critical section that holds the abort back. */
@@ -67,28 +72,24 @@ export class Attempt {
 
   constructor(options: AttemptOptions) {
     const { assignment, sender, logger } = options;
-    const { service, tenant, name, leaseToken } = assignment;
-    const attempt = { service, tenant, name, leaseToken };
     this.assignment = assignment;
-    this.#logger = logger;
-    this.#ladder = new StopLadder({
-      cut: () => this.#cut(`after ${assignment.criticalMs} ms`),
-      escalate: () => this.#escalate(),
-      stuck: () => options.onStuck(this),
-    });
-    this.#reports = new AttemptReports({
-      attempt,
-      sender,
-      logger,
-      isOpen: () => this.#isOpen(),
-      isCancelled: () => this.#isCancelled,
-      lost: () => this.revoked({ reason: "lease-lost", killMs: assignment.killMs }),
-    });
-    const children = new AttemptChildren(attempt, options.session, this.#over.signal);
-    this.#run = this.#start(options.startRun, this.#listener(children));
-    const run = this.#run.ended.then((end) => this.#stopped(end));
-    this.gone = run.then(() => {});
-    this.ended = run.then((end) => this.#reportEnd(end));
+    this.#options = options;
+    this.#reports = new AttemptReports({ attempt: this.#key(), sender, logger, work: this });
+    this.#run = this.#start(options.startRun);
+    this.ended = this.#end();
+  }
+
+  get isOpen(): boolean {
+    return !this.#hasEnded && !this.#isRevoked;
+  }
+
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** The server says that the attempt is this worker's no more. */
+  lost(): void {
+    this.revoked({ reason: "lease-lost", killMs: this.assignment.killMs });
   }
 
   /**
@@ -110,7 +111,7 @@ export class Attempt {
       if (this.#isAcknowledged) this.#reports.phase("ACKNOWLEDGED");
       else if (this.#section !== null) this.#reports.phase("DEFERRED", this.#section);
       this.#abort({ cause, reason, requestedBy, graceMs, force }, times);
-    } else this.#ladder.climb(times);
+    } else this.#ladder().climb(times);
     if (force) this.#cut("by force");
   }
 
@@ -154,7 +155,7 @@ export class Attempt {
 
   /** The first cause counts; while a section holds the abort back, the newest. */
   #abort(abort: Abort, times: StopTimes): void {
-    this.#ladder.climb(times);
+    this.#ladder().climb(times);
     if (this.#abortedBy !== null && this.#section === null) return;
     if (this.#abortedBy === null) this.#abortedAtMs = monotonicMs();
     this.#abortedBy = abort.cause;
@@ -169,9 +170,9 @@ export class Attempt {
     this.#run.cut();
   }
 
-  #start(startRun: StartRun, listener: RunListener): Run {
+  #start(startRun: StartRun): Run {
     try {
-      return startRun(this.assignment, listener);
+      return startRun(this.assignment, this);
     } catch (error) {
       // Nothing was started. The settled promise is all the evidence that is needed.
       const failure = failureOf(error, undefined);
@@ -180,46 +181,76 @@ export class Attempt {
     }
   }
 
-  #listener(children: AttemptChildren): RunListener {
-    return {
-      progress: (percent, message) => this.#reports.progress(percent, message),
-      checkpoint: (state) => this.#reports.checkpoint(state),
-      log: (message, fields) => this.#log(message, fields),
-      startChild: (order) => children.start(order),
-      waitChild: (child) => children.wait(child),
-      acknowledged: () => this.#acknowledged(),
-      deferred: (section) => this.#deferred(section),
-      cleaning: () => {
-        this.#isCleaning = true;
-        this.#ladder.cleaning(this.assignment.cleanupMs + CLEANUP_SLACK_MS);
-      },
-    };
+  progress(percent: number, message: string): void {
+    this.#reports.progress(percent, message);
   }
 
-  #acknowledged(): void {
+  checkpoint(state: JsonObject): Promise<void> {
+    return this.#reports.checkpoint(state);
+  }
+
+  log(message: string, fields: JsonObject | undefined): void {
+    const { name, type, attempt } = this.assignment;
+    this.#options.logger.info({ ...fields, operation: name, type, attempt }, message);
+  }
+
+  startChild(order: ChildOrder): Promise<ChildState> {
+    return this.#children().start(order);
+  }
+
+  waitChild(child: { service: string | undefined; name: string }): Promise<ChildState> {
+    return this.#children().wait(child);
+  }
+
+  acknowledged(): void {
     if (this.#isAcknowledged) return;
     this.#isAcknowledged = true;
     this.#section = null;
-    this.#ladder.begun();
+    this.#stop?.begun();
     this.#reports.phase("ACKNOWLEDGED");
   }
 
-  #deferred(section: string): void {
+  deferred(section: string): void {
     if (this.#isAcknowledged || this.#section !== null) return;
     this.#section = section;
-    this.#ladder.held();
+    this.#stop?.held();
     this.#reports.phase("DEFERRED", section);
   }
 
-  #isOpen(): boolean {
-    return !this.#hasEnded && !this.#isRevoked;
+  cleaning(): void {
+    this.#isCleaning = true;
+    this.#ladder().cleaning(this.assignment.cleanupMs + CLEANUP_SLACK_MS);
+  }
+
+  #ladder(): StopLadder {
+    this.#stop ??= new StopLadder({
+      cut: () => this.#cut(`after ${this.assignment.criticalMs} ms`),
+      escalate: () => this.#escalate(),
+      stuck: () => this.#options.onStuck(this),
+    });
+    return this.#stop;
+  }
+
+  #children(): AttemptChildren {
+    if (this.#family === undefined) {
+      const over = new AbortController();
+      if (this.#hasEnded) over.abort(OVER);
+      const children = new AttemptChildren(this.#key(), this.#options.session, over.signal);
+      this.#family = { children, over };
+    }
+    return this.#family.children;
+  }
+
+  #key(): AttemptKey {
+    const { service, tenant, name, leaseToken } = this.assignment;
+    return { service, tenant, name, leaseToken };
   }
 
   #escalate(): void {
     const { name, type, attempt } = this.assignment;
     const detail = this.#run.escalate();
     const what = this.#escalatedWhat();
-    this.#logger.warn({ operation: name, type, attempt, detail }, `handler ${what}`);
+    this.#options.logger.warn({ operation: name, type, attempt, detail }, `handler ${what}`);
     this.#reports.phase("ESCALATED", `${what}: ${detail}`);
   }
 
@@ -229,22 +260,15 @@ export class Attempt {
     return this.#isForced ? "stopped by force" : `ignoring the signal for ${ignoredS} s`;
   }
 
-  #log(message: string, fields: JsonObject | undefined): void {
-    const { name, type, attempt } = this.assignment;
-    this.#logger.info({ ...fields, operation: name, type, attempt }, message);
-  }
-
-  #stopped(end: RunEnd): RunEnd {
+  async #end(): Promise<void> {
+    const end = await this.#run.ended;
     this.#hasEnded = true;
-    this.#ladder.cancel();
-    this.#over.abort(OVER);
+    this.#stop?.cancel();
+    this.#family?.over.abort(OVER);
+    this.#options.onGone();
     const { name, type, attempt } = this.assignment;
     for (const problem of (end.type === "threw" && end.cleanupProblems) || [])
-      this.#logger.warn({ operation: name, type, attempt }, problem);
-    return end;
-  }
-
-  async #reportEnd(end: RunEnd): Promise<void> {
+      this.#options.logger.warn({ operation: name, type, attempt }, problem);
     const abort = { abortedBy: this.#abortedBy, isCancelled: this.#isCancelled, isRevoked: this.#isRevoked };
     await this.#reports.end(end, abort);
   }

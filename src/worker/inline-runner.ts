@@ -2,10 +2,10 @@
 import type { OperationAborted } from "../base/abort-reasons.ts";
 import type { Assignment, StopMechanism } from "../protocol/worker-connection.ts";
 import { CleanupStack, withCleanupProblems } from "./cleanup-stack.ts";
-import { CriticalGate } from "./critical-gate.ts";
+import { CriticalGate, type GateListener } from "./critical-gate.ts";
 import type { InlineHandler } from "./define-operation.ts";
 import { failureOf, responseOf } from "./handler-failure.ts";
-import { createContext } from "./operation-context.ts";
+import { type ContextParts, createContext } from "./operation-context.ts";
 import type { Run, RunEnd, RunListener } from "./runner.ts";
 
 /**
@@ -16,63 +16,89 @@ export function runInline(handler: InlineHandler, assignment: Assignment, listen
   return new InlineRun(handler, assignment, listener);
 }
 
-class InlineRun implements Run {
+/** Gate and clean-ups are made when the handler asks for them, or an abort comes: most handlers need neither. */
+class InlineRun implements Run, ContextParts, GateListener {
   readonly ended: Promise<RunEnd>;
+  readonly requests: RunListener;
   readonly #assignment: Assignment;
-  readonly #listener: RunListener;
   readonly #controller = new AbortController();
-  readonly #cleanups = new CleanupStack();
-  readonly #gate: CriticalGate;
+  #gate: CriticalGate | undefined;
+  #cleanups: CleanupStack | undefined;
+  #hasReturned = false;
 
   constructor(handler: InlineHandler, assignment: Assignment, listener: RunListener) {
     this.#assignment = assignment;
-    this.#listener = listener;
-    this.#gate = new CriticalGate({
-      fire: (reason) => {
-        this.#controller.abort(reason);
-        listener.acknowledged();
-      },
-      deferred: (section) => listener.deferred(section),
-    });
+    this.requests = listener;
     this.ended = this.#settle(handler);
   }
 
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get gate(): CriticalGate {
+    this.#gate ??= new CriticalGate(this);
+    return this.#gate;
+  }
+
+  get cleanups(): CleanupStack {
+    this.#cleanups ??= new CleanupStack();
+    if (this.#hasReturned) this.#cleanups.discard();
+    return this.#cleanups;
+  }
+
+  fire(reason: OperationAborted): void {
+    this.#controller.abort(reason);
+    this.requests.acknowledged();
+  }
+
+  deferred(section: string): void {
+    this.requests.deferred(section);
+  }
+
   abort(reason: OperationAborted): void {
-    this.#gate.abort(reason);
+    this.gate.abort(reason);
   }
 
   cut(): void {
-    this.#gate.cut();
+    this.#gate?.cut();
   }
 
   escalate(): string {
-    this.#cleanups.cut();
+    this.#cleanups?.cut();
     return "an inline handler cannot be stopped by force";
   }
 
   async #settle(handler: InlineHandler): Promise<RunEnd> {
     await undefined;
-    const { signal } = this.#controller;
     const evidence = "HANDLER_STOPPED";
-    const mechanism = (): StopMechanism => (signal.aborted ? "SIGNAL" : "NONE");
     try {
       // A cancel that came together with the assignment: the handler need not begin.
-      signal.throwIfAborted();
-      const parts = { signal, requests: this.#listener, gate: this.#gate, cleanups: this.#cleanups };
-      const context = createContext(this.#assignment, parts);
+      this.signal.throwIfAborted();
+      const context = createContext(this.#assignment, this);
       const response = responseOf(await handler(context, this.#assignment.input));
-      this.#cleanups.discard();
-      return { type: "returned", response, evidence, mechanism: mechanism() };
+      this.#hasReturned = true;
+      this.#cleanups?.discard();
+      return { type: "returned", response, evidence, mechanism: this.#mechanism() };
     } catch (error) {
-      const failure = failureOf(error, signal.reason);
+      const failure = failureOf(error, this.signal.reason);
       const problems = await this.#cleanUp();
-      return { type: "threw", ...withCleanupProblems(failure, problems), evidence, mechanism: mechanism() };
+      return {
+        type: "threw",
+        ...withCleanupProblems(failure, problems),
+        evidence,
+        mechanism: this.#mechanism(),
+      };
     }
   }
 
+  #mechanism(): StopMechanism {
+    return this.signal.aborted ? "SIGNAL" : "NONE";
+  }
+
   async #cleanUp(): Promise<readonly string[]> {
-    if (this.#cleanups.isEmpty) return [];
-    this.#listener.cleaning();
+    if (this.#cleanups === undefined || this.#cleanups.isEmpty) return [];
+    this.requests.cleaning();
     return await this.#cleanups.run(this.#assignment.cleanupMs);
   }
 }

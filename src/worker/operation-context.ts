@@ -28,12 +28,12 @@ export type ContextFacts = Pick<
   | "cleanupMs"
 >;
 
-/** What a context is made of. */
+/** What a context is made of; gate and clean-ups are asked for when the handler needs them. */
 export interface ContextParts {
-  signal: AbortSignal;
-  requests: RunRequests;
-  gate: CriticalGate;
-  cleanups: CleanupStack;
+  readonly signal: AbortSignal;
+  readonly requests: RunRequests;
+  readonly gate: CriticalGate;
+  readonly cleanups: CleanupStack;
 }
 
 /**
@@ -42,7 +42,7 @@ export interface ContextParts {
  * the signal's reason once the attempt's lease is lost.
  */
 export function createContext(facts: ContextFacts, parts: ContextParts): OperationContext {
-  const { signal, requests, gate, cleanups } = parts;
+  const { signal, requests } = parts;
   let childrenStarted = 0;
   return {
     name: facts.name,
@@ -66,7 +66,7 @@ export function createContext(facts: ContextFacts, parts: ContextParts): Operati
     async critical<T>(reason: string, work: () => T | Promise<T>): Promise<T> {
       checkSection(facts, reason);
       signal.throwIfAborted();
-      const leave = gate.enter(cutText(reason, SECTION_MAX));
+      const leave = parts.gate.enter(cutText(reason, SECTION_MAX));
       try {
         return await work();
       } finally {
@@ -77,7 +77,7 @@ export function createContext(facts: ContextFacts, parts: ContextParts): Operati
     onCleanup(step: Cleanup): void {
       if (facts.cleanupMs === 0)
         throw new TypeError(`operation type ${facts.type} declares no cleanupMs, the time for its clean-up`);
-      cleanups.push(step);
+      parts.cleanups.push(step);
     },
     async start(type: string, options: ChildOptions = {}): Promise<ChildHandle> {
       const requestId = options.requestId ?? `${facts.leaseToken}.${++childrenStarted}`;

@@ -127,11 +127,11 @@ export class WorkSession {
       session: open.session,
       sender: open.sender,
       onStuck: (stuck) => this.#gotStuck(stuck),
+      onGone: () => watchdog?.stopped(),
     });
     this.#attempts.set(text, attempt);
     if (open.guard.isEnding || !hasLease) attempt.leaseEnds(open.guard.leftMs);
     if (this.#isShuttingDown) attempt.shutDown(0);
-    void attempt.gone.then(() => watchdog?.stopped());
     void attempt.ended.then(() => {
       this.#attempts.delete(text);
       this.#stuck.delete(attempt);
