@@ -20,13 +20,26 @@ test("a commit's state is at hand", () => {
 });
 
 test("the operations used last stay when room runs out", () => {
-  const cache = new OperationCache(5 * 1600);
+  const cache = new OperationCache(8 * 1600);
   for (const name of ["a", "b", "c", "d", "e"]) cache.committed(operation(name, 1), 100);
   assert(cache.get(key));
-  cache.committed(operation("f", 1), 100);
+  for (const name of ["f", "g", "h"]) cache.committed(operation(name, 1), 100);
   assert(cache.get(key), "a was used");
   assert.equal(cache.get({ ...key, name: "b" }), undefined, "b was used longest ago");
-  assert(cache.bytes <= 5 * 1600);
+  assert(cache.bytes <= 8 * 1600);
+});
+
+test("a new state takes the place of the old one, in its room", () => {
+  const cache = new OperationCache(8 * 1600);
+  for (const name of ["a", "b", "c"]) cache.committed(operation(name, 1), 100);
+  cache.committed(operation("a", 2), 200);
+  assert.equal(cache.get(key)?.record.revision, 2);
+  assert.equal(cache.bytes, 3 * 1600 + 100);
+  for (const name of ["d", "e"]) cache.committed(operation(name, 1), 100);
+  const last = operation("a", 3);
+  cache.committed(last, 100);
+  assert.equal(cache.get(key), last, "a is in the older half no more");
+  assert.equal(cache.bytes, 5 * 1600);
 });
 
 test("an operation larger than the cache is not kept, and drops its older state", () => {
