@@ -35,7 +35,7 @@ export interface LiveFigures {
 }
 
 /** Every `belay exec` has a type of its own; they are counted as one. */
-const LOCAL_EXEC = /^exec\.local-.*$/;
+const LOCAL_EXEC = "exec.local-";
 
 /** Types beyond this number are counted together, as `other`. */
 const TYPES_MAX = 200;
@@ -89,8 +89,9 @@ export class EngineMetrics implements EngineObserver {
   committed({ commands, outcomes, changed, durationMs, place }: Commit): void {
     this.measurements.record(instruments.commitDuration, [], durationMs / 1000);
     this.measurements.record(instruments.commitBatch, [], commands.length);
-    for (const [index, command] of commands.entries()) {
-      const outcome = outcomes[index];
+    let index = 0;
+    for (const command of commands) {
+      const outcome = outcomes[index++];
       if (outcome !== undefined) this.#answered(command, outcome);
     }
     this.#horizon = this.#horizons[place] ?? this.#startTime;
@@ -201,7 +202,7 @@ export class EngineMetrics implements EngineObserver {
   }
 
   #boundedType(operationType: string): string {
-    const type = operationType.replace(LOCAL_EXEC, "exec.local");
+    const type = operationType.startsWith(LOCAL_EXEC) ? "exec.local" : operationType;
     if (this.#types.has(type)) return type;
     if (this.#types.size >= TYPES_MAX) return "other";
     this.#types.add(type);
