@@ -113,9 +113,10 @@ export class EngineParts {
 
   /** A command that breaks its transaction is a bug: its caller is told to try again, so the log is where it is seen. */
   #logFailures({ commands, outcomes }: Commit): void {
-    for (const [index, outcome] of outcomes.entries()) {
+    let next = 0;
+    for (const outcome of outcomes) {
+      const command = commands[next++]?.type;
       if (outcome.type !== "failed" || outcome.reason === "STORAGE_FULL") continue;
-      const command = commands[index]?.type;
       this.logger.error({ command, cause: outcome.message }, "a command could not be committed");
     }
   }

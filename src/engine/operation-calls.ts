@@ -51,7 +51,7 @@ export class OperationCalls {
     const policy = this.#parts.types.policyOf(request.type) ?? (await this.#policyOf(request.type));
     const command = startCommandOf(request, policy, this.clock.now());
     this.#parts.observers.noteTrace("start", command.key, request.traceparent);
-    return this.#start(command);
+    return await this.#start(command); // awaited here: to return the promise takes a promise and two turns more
   }
 
   /** Starts them in one commit. Each has its own outcome: one that is refused does not stop the others. */
@@ -249,7 +249,7 @@ export class OperationCalls {
       // The usual wait is for what was just started here; the store need not be asked whether it has ended already.
       let record = isOwn ? this.#parts.remote.standing(keyText(key)) : undefined;
       if (record === undefined) {
-        const current = sight(await this.#kept(key));
+        const current = sight(this.#parts.store.peekOperation(key) ?? (await this.#kept(key)));
         if (isDone(current.record.state)) return current;
         ({ record } = current);
       } else this.#parts.presence.seen(record);

@@ -14,6 +14,7 @@ import {
 } from "../../engine/operation.ts";
 import type { FencedCommand, Session } from "../../engine/session.ts";
 import type { WorkerTransport } from "../../engine/worker-transport.ts";
+import { emptyPayload } from "../../protocol/empty.ts";
 import { jsonPayload } from "../../protocol/json-payload.ts";
 import { structValue } from "../../protocol/struct.ts";
 import type {
@@ -117,12 +118,13 @@ class InProcessTransport implements WorkerTransport {
   }
 
   encoderOf(attempt: AttemptKey): EncodeResponse {
+    if (this.#encoders.size === 0) return encodeStructResponse;
     return this.#encoders.get(attemptText(attempt)) ?? encodeStructResponse;
   }
 
   /** The attempt reports no result any more. */
   forget(attempt: AttemptKey): void {
-    this.#encoders.delete(attemptText(attempt));
+    if (this.#encoders.size > 0) this.#encoders.delete(attemptText(attempt));
   }
 
   cancelRequested(record: OperationRecord, token: number, cancel: CancelRequest): void {
@@ -204,7 +206,7 @@ function toCommand(session: string, report: WorkerReport, encodeResponse: Encode
       return { ...fenced, type: "cancelPhase", ...toStep(report), ...toSteps(report) };
     case "complete": {
       const response = encodeResponse(report.response);
-      const digest = reportDigest(response.typeUrl, response.bytes);
+      const digest = response === emptyPayload ? emptyDigest : reportDigest(response.typeUrl, response.bytes);
       return { ...fenced, type: "complete", response, digest, ...toSteps(report) };
     }
     case "fail": {
@@ -227,6 +229,9 @@ function toCommand(session: string, report: WorkerReport, encodeResponse: Encode
       return { ...fenced, type: "release" };
   }
 }
+
+/** Of the commonest result. */
+const emptyDigest = reportDigest(emptyPayload.typeUrl, emptyPayload.bytes);
 
 function toStep({ phase, detail, atMs }: CancelStep): EngineStep {
   return { phase, detail, agoMs: monotonicMs() - atMs };

@@ -2,7 +2,7 @@
 // have nearly all values in common, so those of one shape cross as packed rows.
 import type { Command } from "../../engine/commands.ts";
 import type { Payload } from "../../engine/operation.ts";
-import { type PackedRows, packRows } from "./packed-rows.ts";
+import { mapRows, type PackedRows, packRows } from "./packed-rows.ts";
 
 /** The commands of one shape: of one type, with the same properties in the same order. */
 interface PackedCommands {
@@ -31,15 +31,21 @@ type Properties = Record<string, unknown>;
 /** For the way to the writer's thread. */
 export function encodeCommands(commands: readonly Command[]): CommandMessage {
   const shapes: Shape[] = [];
-  for (const [index, command] of commands.entries()) {
-    const shape = shapes.find((known) => fits(command, known)) ?? addShape(shapes, command);
-    shape.at.push(index);
+  let index = 0;
+  for (const command of commands) {
+    const shape = shapeOf(command, shapes) ?? addShape(shapes, command);
+    shape.at.push(index++);
     shape.rows.push(toRow(command, shape.properties));
   }
   return {
     count: commands.length,
     shapes: shapes.map(({ at, properties, rows }) => ({ at, properties, rows: packRows(rows) })),
   };
+}
+
+function shapeOf(command: Command, shapes: readonly Shape[]): Shape | undefined {
+  for (const shape of shapes) if (fits(command, shape)) return shape;
+  return undefined;
 }
 
 function addShape(shapes: Shape[], command: Command): Shape {
@@ -82,41 +88,23 @@ function ownBytes(payload: Payload | null): Payload | null {
 /** On the writer's thread. */
 export function decodeCommands({ count, shapes }: CommandMessage): Command[] {
   const commands: Command[] = new Array(count);
-  for (const shape of shapes) {
-    const values = toCommands(shape);
-    for (const [index, at] of shape.at.entries()) commands[at] = values[index] as unknown as Command;
+  for (const { at, properties, rows } of shapes) {
+    const template: Properties = {};
+    for (const [column, property] of properties.entries()) template[property] = rows.first[column];
+    // Behind the properties are service and tenant.
+    const varying = rows.varying.filter((column) => column < properties.length);
+    const hasKey = properties.includes("key");
+    let next = 0;
+    mapRows(rows, (row) => {
+      const command: Properties & { key?: unknown } = { ...template };
+      for (const column of varying) command[properties[column] ?? ""] = row[column];
+      if (hasKey) command.key = keyOf(row, command.key);
+      commands[at[next++] ?? 0] = command as unknown as Command;
+    });
   }
   return commands;
 }
 
-function toCommands({ properties, rows }: PackedCommands): Properties[] {
-  const { count, first, varying, values } = rows;
-  const template: Properties = {};
-  for (const [column, property] of properties.entries()) template[property] = first[column];
-  const commands = Array.from({ length: count }, () => ({ ...template }));
-  for (const [at, column] of varying.entries()) {
-    const property = properties[column];
-    if (property !== undefined) setEach(commands, property, values[at] ?? []);
-  }
-  if (properties.includes("key")) setKeys(commands, rows, properties.length);
-  return commands;
-}
-
-function setEach(commands: readonly Properties[], property: string, values: readonly unknown[]): void {
-  for (const [index, command] of commands.entries()) command[property] = values[index];
-}
-
-/** Each `key` holds the name by now. */
-function setKeys(commands: readonly { key?: unknown }[], rows: PackedRows, serviceAt: number): void {
-  const services = columnOf(rows, serviceAt);
-  const tenants = columnOf(rows, serviceAt + 1);
-  for (const [index, command] of commands.entries())
-    command.key = { service: services(index), tenant: tenants(index), name: command.key };
-}
-
-/** What a column holds, by row. */
-function columnOf({ first, varying, values }: PackedRows, column: number): (index: number) => unknown {
-  const varyingAt = varying.indexOf(column);
-  if (varyingAt < 0) return () => first[column];
-  return (index) => values[varyingAt]?.[index];
+function keyOf(row: readonly unknown[], name: unknown): unknown {
+  return { service: row[row.length - 2], tenant: row[row.length - 1], name };
 }

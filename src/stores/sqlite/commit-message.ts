@@ -3,7 +3,7 @@ import type { CommandOutcome, Grant } from "../../engine/commands.ts";
 import type { OperationRecord, Payload, StoredOperation } from "../../engine/operation.ts";
 import type { CommitFailure, CommitResult } from "../../engine/store.ts";
 import { type OperationRow, recordToRow, rowBytes, rowToRecord } from "../operation-rows.ts";
-import { type PackedRows, packRows, unpackRows } from "./packed-rows.ts";
+import { mapRows, type PackedRows, packRows } from "./packed-rows.ts";
 
 type WithIndex<T> = T extends { record: infer R }
   ? Omit<T, "record"> & { record: number | Extract<R, null> }
@@ -75,23 +75,24 @@ function encodeOther(
 
 /** On the main thread. */
 export function decodeCommitResult({ rows, operations, others, changed }: CommitMessage): DecodedCommit {
-  const operationRows = unpackRows<OperationRow>(rows);
-  const records = operationRows.map(rowToRecord);
+  const bytes: number[] = [];
+  const records = mapRows(rows, (row: OperationRow) => {
+    bytes.push(rowBytes(row));
+    return rowToRecord(row);
+  });
   const recordAt = (index: number): OperationRecord => {
     const record = records[index];
     if (record === undefined) throw new RangeError(`the message has no row ${index}`);
     return record;
   };
-  const changedRows = unpackRows<ChangedRow>(changed);
+  const changedBytes: number[] = [];
   const rest = others.values();
   return {
-    changed: changedRows.map(
-      ([index, response, metadata]): StoredOperation => ({ record: recordAt(index), response, metadata }),
-    ),
-    changedBytes: changedRows.map(
-      ([index, response, metadata]) =>
-        rowBytes(operationRows[index] ?? []) + payloadBytes(response) + payloadBytes(metadata),
-    ),
+    changed: mapRows(changed, ([index, response, metadata]: ChangedRow): StoredOperation => {
+      changedBytes.push((bytes[index] ?? 0) + payloadBytes(response) + payloadBytes(metadata));
+      return { record: recordAt(index), response, metadata };
+    }),
+    changedBytes,
     outcomes: operations.map((operation) => {
       if (operation >= 0)
         return { type: "operation", record: recordAt(operation >> 1), changed: (operation & 1) === 1 };
@@ -107,8 +108,9 @@ function decodeOther(
   recordAt: (index: number) => OperationRecord,
 ): CommandOutcome | CommitFailure {
   if (outcome.type === "granted") {
-    const grants = unpackRows<GrantRow>(outcome.grants).map(
-      ([index, request, checkpoint]): Grant => ({ record: recordAt(index), request, checkpoint }),
+    const grants = mapRows(
+      outcome.grants,
+      ([index, request, checkpoint]: GrantRow): Grant => ({ record: recordAt(index), request, checkpoint }),
     );
     return { ...outcome, grants };
   }

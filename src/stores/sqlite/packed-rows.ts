@@ -30,15 +30,19 @@ function isSame(rows: readonly (readonly unknown[])[], column: number): boolean 
   return true;
 }
 
-/** The rows again. What was one object in all of them still is. */
-export function unpackRows<Row extends readonly unknown[]>(packed: PackedRows): Row[] {
-  const { count, first, varying, values } = packed;
-  const rows = Array.from({ length: count }, () => first.slice());
-  for (const [at, column] of varying.entries()) {
-    for (const [index, value] of (values[at] ?? []).entries()) {
-      const row = rows[index];
-      if (row !== undefined) row[column] = value;
-    }
+/**
+ * Calls `make` for each row, in order. The row is one array for all calls, filled anew for each: it must not be kept. What was
+ * one object in several rows still is.
+ */
+export function mapRows<Row extends readonly unknown[], Made>(
+  { count, first, varying, values }: PackedRows,
+  make: (row: Row) => Made,
+): Made[] {
+  const row = first.slice();
+  const made: Made[] = [];
+  for (let index = 0; index < count; index++) {
+    for (let at = 0; at < varying.length; at++) row[varying[at] ?? 0] = values[at]?.[index];
+    made.push(make(row as unknown as Row));
   }
-  return rows as unknown as Row[];
+  return made;
 }

@@ -153,10 +153,10 @@ export class SqliteStore implements Store {
     this.#commits++;
     try {
       const message = await this.#writer.call("commit", encodeCommands(commands));
-      const { changedBytes, ...result } = decodeCommitResult(message);
-      for (const [index, stored] of result.changed.entries())
-        this.#cache.committed(stored, changedBytes[index] ?? 0);
-      return result;
+      const { outcomes, changed, changedBytes } = decodeCommitResult(message);
+      let index = 0;
+      for (const stored of changed) this.#cache.committed(stored, changedBytes[index++] ?? 0);
+      return { outcomes, changed };
     } catch (error) {
       if (!(error instanceof RpcError && error.reason === "STORAGE_FULL")) this.#cache.clear();
       throw error instanceof RpcError || this.#fatalLine === null ? error : unavailable(error);
