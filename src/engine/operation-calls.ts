@@ -249,7 +249,7 @@ export class OperationCalls {
       // The usual wait is for what was just started here; the store need not be asked whether it has ended already.
       let record = isOwn ? this.#parts.remote.standing(keyText(key)) : undefined;
       if (record === undefined) {
-        const current = sight(this.#parts.store.peekOperation(key) ?? (await this.#kept(key)));
+        const current = sight(await this.#kept(key));
         if (isDone(current.record.state)) return current;
         ({ record } = current);
       } else this.#parts.presence.seen(record);
@@ -267,9 +267,13 @@ export class OperationCalls {
     return this.#parts.store.peekOperation(key) ?? (await this.#parts.store.getOperation(key));
   }
 
-  /** Also one that a client deleted. */
-  async #kept(key: OperationKey): Promise<StoredOperation> {
-    const stored = await this.#find(key);
+  /** Also one that a client deleted. Without a promise where it is at hand: each wait comes here. */
+  #kept(key: OperationKey): StoredOperation | Promise<StoredOperation> {
+    return this.#parts.store.peekOperation(key) ?? this.#readKept(key);
+  }
+
+  async #readKept(key: OperationKey): Promise<StoredOperation> {
+    const stored = await this.#parts.store.getOperation(key);
     if (!stored) throw new RpcError("OPERATION_NOT_FOUND", { name: key.name });
     return stored;
   }
