@@ -23,11 +23,15 @@ interface Waiter {
   /** How the operation stands, where whoever woke it knew. */
   stored: StoredOperation | undefined;
   timer: Timer | null;
+  /** Others who wait for the same operation: mostly there is none, and a set for one is 200 bytes of garbage. */
+  next: Waiter | null;
+  previous: Waiter | null;
 }
 
 /** The open waits of a server, by operation. */
 export class Waiters {
-  readonly #byKey = new Map<string, Set<Waiter>>();
+  /** The one who came last for each. */
+  readonly #byKey = new Map<string, Waiter>();
   #count = 0;
   #ready: Waiter[] = [];
   #waking = false;
@@ -41,13 +45,10 @@ export class Waiters {
     if (this.#count >= WAITERS_MAX) {
       throw new RpcError("OVERLOADED", { what: "held waits", limit: WAITERS_MAX }, { retryDelayMs: 1000 });
     }
-    const waiter: Waiter = { key, wake, stored: undefined, timer: null };
-    let waiters = this.#byKey.get(key);
-    if (!waiters) {
-      waiters = new Set();
-      this.#byKey.set(key, waiters);
-    }
-    waiters.add(waiter);
+    const next = this.#byKey.get(key) ?? null;
+    const waiter: Waiter = { key, wake, stored: undefined, timer: null, next, previous: null };
+    if (next) next.previous = waiter;
+    this.#byKey.set(key, waiter);
     this.#count++;
     waiter.timer = startTimer(timeoutMs, () => this.#end(waiter, "timeout"), { unref: true });
     return { end: (cause) => this.#end(waiter, cause) };
@@ -60,9 +61,9 @@ export class Waiters {
 
   /** Wakes everybody who waits for this operation. */
   wake(key: string, stored?: StoredOperation): void {
-    const waiters = this.#byKey.get(key);
-    if (!waiters) return;
-    for (const waiter of waiters) {
+    const last = this.#byKey.get(key);
+    if (!last) return;
+    for (let waiter: Waiter | null = last; waiter; waiter = waiter.next) {
       waiter.stored = stored;
       this.#ready.push(waiter);
     }
@@ -74,8 +75,8 @@ export class Waiters {
 
   /** Ends every wait: the server is draining, the callers get the current state and come again elsewhere. */
   releaseAll(): void {
-    for (const waiters of [...this.#byKey.values()]) {
-      for (const waiter of [...waiters]) this.#end(waiter, "released");
+    for (const key of [...this.#byKey.keys()]) {
+      for (let last = this.#byKey.get(key); last; last = this.#byKey.get(key)) this.#end(last, "released");
     }
   }
 
@@ -92,9 +93,14 @@ export class Waiters {
     waiter.wake = null;
     waiter.timer?.cancel();
     this.#count--;
-    const waiters = this.#byKey.get(waiter.key);
-    waiters?.delete(waiter);
-    if (waiters?.size === 0) this.#byKey.delete(waiter.key);
+    const { key, next, previous } = waiter;
+    if (next) next.previous = previous;
+    if (previous) previous.next = next;
+    else if (next) this.#byKey.set(key, next);
+    else this.#byKey.delete(key);
+    // What is dead already, and was moved to the old generation, would keep the others alive.
+    waiter.next = null;
+    waiter.previous = null;
     wake(cause, waiter.stored);
   }
 }
