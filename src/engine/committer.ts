@@ -216,8 +216,9 @@ export class Committer {
       for (const outcome of result.outcomes) if (outcome.type === "granted") this.#onGranted(outcome);
       this.#onChanged(result.changed);
       const changed = new ChangedBatch(result.changed);
-      for (const [index, waiting] of batch.entries()) {
-        const outcome = result.outcomes[index];
+      let next = 0;
+      for (const waiting of batch) {
+        const outcome = result.outcomes[next++];
         if (outcome && outcome.type !== "failed") waiting.resolve(outcome, changed);
         else
           waiting.reject(
