@@ -19,6 +19,8 @@ export interface SuiteOptions {
   isQuick: boolean;
   /** The subjects that are measured; empty: all. Figures of a part are not written down. */
   subjects: readonly string[];
+  /** How many operations `postgres-scale` compares with its 10,000. Figures of another size are not written down. */
+  rows?: number;
 }
 
 export interface Suite {

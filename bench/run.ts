@@ -1,4 +1,4 @@
-// npm run bench [suite | group | subject ...] [--quick]: runs the suites and writes RESULTS.md and results.json. Both sides of
+// npm run bench [suite | group | subject ...] [--quick] [--rows=N]: runs the suites and writes RESULTS.md and results.json. Both sides of
 // every ratio run in the same minutes, alternating; the numbers of other machines mean little, the ratios travel.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,6 +21,7 @@ import {
   peerLive500Suite,
   peerStartsSuite,
 } from "./suites/peers.ts";
+import { postgresScaleSuite } from "./suites/postgres-scale.ts";
 import { bulkCancelSuite, heartbeatSuite, idleStartSuite, remoteCancelSuite } from "./suites/remote.ts";
 import { scaleSuite } from "./suites/scale.ts";
 import { sqliteBacklogSuite, sqliteLiveSuite, sqliteMemorySuite } from "./suites/sqlite.ts";
@@ -54,7 +55,10 @@ const groups: Readonly<Record<string, readonly Suite[]>> = {
     peerDefaultsSuite,
     nodesSuite,
   ],
+  scale: [postgresScaleSuite],
 };
+/** Run only when they are named. */
+const onRequest: ReadonlySet<Suite> = new Set([postgresScaleSuite]);
 
 const resultsFile = new URL("results.json", import.meta.url);
 const suites = Object.values(groups).flat();
@@ -66,7 +70,8 @@ function previous(): Results | null {
 /** The suites that the words name, by themselves or by their group; words that name subjects narrow them down. */
 function select(words: readonly string[]): { selected: readonly Suite[]; options: SuiteOptions } {
   const isQuick = words.includes("--quick");
-  const names = words.filter((word) => word !== "--quick");
+  const [rows] = words.flatMap((word) => (word.startsWith("--rows=") ? [Number(word.slice(7))] : []));
+  const names = words.filter((word) => word !== "--quick" && !word.startsWith("--rows="));
   const measuredSubjects = names.filter((name) => subjects.some((subject) => subject.name === name));
   const wanted = names.filter((name) => !measuredSubjects.includes(name));
   const known = [...Object.keys(groups), ...suites.map(({ name }) => name)];
@@ -76,21 +81,20 @@ function select(words: readonly string[]): { selected: readonly Suite[]; options
       `nothing is called ${name}; there are ${known.join(", ")}; ${subjects.map((one) => one.name).join(", ")}`,
     );
   }
-  const fallback = measuredSubjects.length > 0 ? (groups["peers"] ?? []) : suites;
+  const fallback =
+    measuredSubjects.length > 0 ? (groups["peers"] ?? []) : suites.filter((suite) => !onRequest.has(suite));
   const selected = suites.filter(
     (suite) =>
       wanted.includes(suite.name) ||
       wanted.some((name) => groups[name]?.includes(suite)) ||
       (wanted.length === 0 && fallback.includes(suite)),
   );
-  return { selected, options: { isQuick, subjects: measuredSubjects } };
+  return { selected, options: { isQuick, subjects: measuredSubjects, ...(rows !== undefined && { rows }) } };
 }
 
 const { selected, options } = select(process.argv.slice(2));
-const isWhole = !options.isQuick && options.subjects.length === 0;
-const usesPeers = selected.some(
-  (suite) => groups["peers"]?.includes(suite) || groups["sqlite"]?.includes(suite),
-);
+const isWhole = !options.isQuick && options.subjects.length === 0 && options.rows === undefined;
+const usesPeers = selected.some((suite) => !groups["server"]?.includes(suite));
 if (usesPeers) preparePeers();
 const before = previous();
 const results: Results = {
