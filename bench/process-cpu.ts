@@ -17,6 +17,21 @@ export function parseStat(line: string): ProcessTimes {
   return { parent: Number(fields[1]), cpuMs: (ticks * 1000) / TICKS };
 }
 
+/** Of everything that runs on the machine, in milliseconds of one core. */
+export function machineCpuMs(): number {
+  return parseMachine(readFileSync("/proc/stat", "utf8"));
+}
+
+/** Reads the first line of /proc/stat: all but the fourth and fifth number, which are idle and waiting for a disk. */
+export function parseMachine(text: string): number {
+  const [user, nice, system, , , irq, softIrq, steal] = (text.split("\n")[0] ?? "")
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  const ticks = [user, nice, system, irq, softIrq, steal].reduce<number>((sum, each) => sum + (each ?? 0), 0);
+  return (ticks * 1000) / TICKS;
+}
+
 /** Of a process and all that descend from it, in milliseconds. */
 export function treeCpuMs(root: number): number {
   const processes = new Map<number, ProcessTimes>();

@@ -6,6 +6,7 @@ import type { Child } from "../child.ts";
 import {
   type Measurement,
   measured,
+  median,
   ratios,
   roundsOf,
   type Suite,
@@ -13,16 +14,15 @@ import {
 } from "../measurement.ts";
 import type { Rate } from "../peers/peer-drives.ts";
 import { withNodes } from "../peers/peer-run.ts";
-import { treeCpuMs } from "../process-cpu.ts";
+import { machineCpuMs, treeCpuMs } from "../process-cpu.ts";
+import { type CpuShares, showSaturation } from "../saturation.ts";
 
 const IN_FLIGHT = 500;
 const profiles = new URL("../profiles/", import.meta.url);
 
 /** One run of some nodes: all their operations each second, and what each process used of one core. */
-interface NodesRun {
+interface NodesRun extends Omit<CpuShares, "cores"> {
   perSecond: number;
-  nodes: readonly number[];
-  postgres: number;
 }
 
 async function usage(node: Child): Promise<number> {
@@ -43,9 +43,11 @@ function run(count: number, options: SuiteOptions, isProfiled: boolean): Promise
     if (isProfiled) await Promise.all(nodes.map((node) => node.ask({ ask: "profile" })));
     const before = await Promise.all(nodes.map(usage));
     const postgresBefore = treeCpuMs(postgres.pid);
+    const machineBefore = machineCpuMs();
     const began = performance.now();
     const perSecond = await live(ms);
     const elapsedMs = performance.now() - began;
+    const machineMs = machineCpuMs() - machineBefore;
     const after = await Promise.all(nodes.map(usage));
     const postgresMs = treeCpuMs(postgres.pid) - postgresBefore;
     if (isProfiled) {
@@ -60,6 +62,7 @@ function run(count: number, options: SuiteOptions, isProfiled: boolean): Promise
       perSecond,
       nodes: after.map((value, index) => ((value - (before[index] ?? 0)) / elapsedMs) * 100),
       postgres: (postgresMs / elapsedMs) * 100,
+      machine: (machineMs / elapsedMs) * 100,
     };
   });
 }
@@ -76,37 +79,31 @@ async function compare(options: SuiteOptions): Promise<readonly Measurement[]> {
   await run(2, options, true);
   const rates = (runs: readonly NodesRun[]): number[] => runs.map(({ perSecond }) => perSecond);
   const cores = availableParallelism();
-  const cpu = (name: string, values: readonly number[]): Measurement =>
-    measured(name, "%", values, null, `of one core; the machine has ${cores}`);
+  const cpu = (name: string, values: readonly number[], note = `of one core; the machine has ${cores}`) =>
+    measured(name, "%", values, null, note);
+  /** What each process used, and what it means, by the medians. */
+  const shares = (runs: readonly NodesRun[]): Measurement[] => {
+    const count = runs[0]?.nodes.length ?? 0;
+    const nodes = Array.from({ length: count }, (_, nth) => runs.map((one) => one.nodes[nth] ?? Number.NaN));
+    const [postgres, machine] = [runs.map((one) => one.postgres), runs.map((one) => one.machine)];
+    const middle = { nodes: nodes.map(median), postgres: median(postgres), machine: median(machine), cores };
+    return [
+      ...nodes.map((values, nth) => cpu(`nodes-${count} CPU node ${nth + 1}`, values)),
+      cpu(`nodes-${count} CPU PostgreSQL`, postgres),
+      cpu(`nodes-${count} CPU of the machine`, machine, showSaturation(middle)),
+    ];
+  };
   return [
     measured("nodes-1", "1/s", rates(one), null, `${IN_FLIGHT} in flight, start to done`),
     measured("nodes-2", "1/s", rates(two), null, `${IN_FLIGHT / 2} in flight on each`),
     measured("nodes-2 / nodes-1", "x", ratios(rates(two), rates(one)), null),
-    cpu(
-      "nodes-1 CPU node",
-      one.map(({ nodes }) => nodes[0] ?? Number.NaN),
-    ),
-    cpu(
-      "nodes-1 CPU PostgreSQL",
-      one.map(({ postgres }) => postgres),
-    ),
-    cpu(
-      "nodes-2 CPU first node",
-      two.map(({ nodes }) => nodes[0] ?? Number.NaN),
-    ),
-    cpu(
-      "nodes-2 CPU second node",
-      two.map(({ nodes }) => nodes[1] ?? Number.NaN),
-    ),
-    cpu(
-      "nodes-2 CPU PostgreSQL",
-      two.map(({ postgres }) => postgres),
-    ),
+    ...shares(one),
+    ...shares(two),
   ];
 }
 
 export const nodesSuite: Suite = {
   name: "nodes",
-  method: `One Belay node with an embedded worker on PostgreSQL, against two on the same database, ${IN_FLIGHT} operations in flight in all; CPU time of each process over the run, profiles of the nodes in bench/profiles/.`,
+  method: `One Belay node with an embedded worker on PostgreSQL, against two on the same database, ${IN_FLIGHT} operations in flight in all; CPU time of each process and of the whole machine over the run, and who keeps the cores busy; profiles of the nodes in bench/profiles/.`,
   run: compare,
 };
