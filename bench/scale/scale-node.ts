@@ -48,12 +48,17 @@ const logger = createLogger("warn");
 const folder = mkdtempSync(join(tmpdir(), "belay-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
+/** Shorter than the feed's: what is purged under a clock that is put forward is operations alone. */
+const retentionMs = 24 * 3600 * 1000;
 const operations = [
-  defineOperation({ type: "bench.noop" }, async () => ({ pages: 3, file: "reports/november.pdf" })),
-  defineOperation({ type: "bench.fails" }, async () => {
+  defineOperation({ type: "bench.noop", retentionMs }, async () => ({
+    pages: 3,
+    file: "reports/november.pdf",
+  })),
+  defineOperation({ type: "bench.fails", retentionMs }, async () => {
     throw new Error("the printer is on fire");
   }),
-  defineOperation({ type: "bench.hold" }, ({ signal }) => {
+  defineOperation({ type: "bench.hold", retentionMs }, ({ signal }) => {
     const { promise, reject } = Promise.withResolvers<undefined>();
     signal.addEventListener("abort", () => reject(signal.reason));
     return promise;
@@ -61,8 +66,8 @@ const operations = [
 ];
 /** Known, and taken by no worker: they stay pending. */
 const parked = [
-  defineOperation({ type: "bench.parked" }, async () => undefined),
-  defineOperation({ type: "bench.blocked", keyLimit: 1 }, async () => undefined),
+  defineOperation({ type: "bench.parked", retentionMs }, async () => undefined),
+  defineOperation({ type: "bench.blocked", keyLimit: 1, retentionMs }, async () => undefined),
 ];
 
 const store = await openStore(url);
