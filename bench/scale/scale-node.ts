@@ -19,6 +19,7 @@ import { TokenKeyring } from "../../src/stores/token-keyring.ts";
 import { policyOf } from "../../src/worker/operation-policy.ts";
 import { createWorker, defineOperation } from "../../src/worker/worker.ts";
 import { answerParent, tellReady } from "../child.ts";
+import { percentile } from "../measurement.ts";
 import { openStore, SLOTS } from "../peers/belay.ts";
 
 /** The tenant that is asked: six of ten operations are its. */
@@ -174,9 +175,7 @@ async function time(calls: readonly (() => Promise<unknown>)[]): Promise<Timed> 
     await call();
     times.push((performance.now() - began) * 1000);
   }
-  const at = (fraction: number): number =>
-    times.toSorted((a, b) => a - b)[Math.floor(times.length * fraction)] ?? Number.NaN;
-  return { p50Us: at(0.5), p95Us: at(0.95) };
+  return { p50Us: percentile(times, 0.5), p95Us: percentile(times, 0.95) };
 }
 
 /** One page from each of these instants on; null: the first page. */
@@ -209,28 +208,39 @@ async function timeCancels(what: "pending" | "running", count: number): Promise<
   return timed;
 }
 
-async function live({
-  inFlight,
-  ms,
-  hasRequestIds,
-}: ScaleQuestion & { ask: "live" }): Promise<{ perSecond: number }> {
-  let count = 0;
+/** Whole lives, `inFlight` at a time: how many a second, and how long one took. */
+export interface LiveSeen {
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+}
+
+async function live({ inFlight, ms, hasRequestIds }: ScaleQuestion & { ask: "live" }): Promise<LiveSeen> {
+  const times: number[] = [];
   const end = performance.now() + ms;
   const loop = async (): Promise<void> => {
     while (performance.now() < end) {
       const over = hasRequestIds ? { requestId: randomUUID(), requestDigest: "b".repeat(43) } : {};
+      const began = performance.now();
       const { operation } = await engine.start(startRequest("bench.noop", over));
       const ended = await engine.wait(keyOf(operation.record.name), {
         timeoutMs: 60_000,
         onCallerGone: never,
       });
       if (!isDone(ended.record.state)) throw new Error(`${operation.record.name} is ${ended.record.state}`);
-      count++;
+      times.push(performance.now() - began);
     }
   };
   const began = performance.now();
   await Promise.all(Array.from({ length: inFlight }, loop));
-  return { perSecond: (count * 1000) / (performance.now() - began) };
+  const perSecond = (times.length * 1000) / (performance.now() - began);
+  return {
+    perSecond,
+    p50Ms: percentile(times, 0.5),
+    p99Ms: percentile(times, 0.99),
+    maxMs: percentile(times, 1),
+  };
 }
 
 /** Full batches, one after the other, as a node does it whose clock says `now`. */

@@ -15,7 +15,7 @@ import {
 } from "../measurement.ts";
 import { benchPostgres } from "../peers/peer-run.ts";
 import { copyLives, diskUse } from "../scale/copied-lives.ts";
-import type { ScaleQuestion, Timed } from "../scale/scale-node.ts";
+import type { LiveSeen, ScaleQuestion, Timed } from "../scale/scale-node.ts";
 
 const SMALL = 10_000;
 const LARGE = 10_000_000;
@@ -205,7 +205,7 @@ async function live(url: string, hasRequestIds: boolean, { isQuick }: SuiteOptio
   return await withNode(url, async (ask) => {
     const question = { ask: "live", inFlight: 500, hasRequestIds } as const;
     await ask({ ...question, ms: 2_000 });
-    return (await ask<{ perSecond: number }>({ ...question, ms: isQuick ? 2_000 : 6_000 })).perSecond;
+    return (await ask<LiveSeen>({ ...question, ms: isQuick ? 2_000 : 6_000 })).perSecond;
   });
 }
 

@@ -232,3 +232,24 @@ test("two nodes purge the feed at once: what they removed is noted, and never le
     isAtEnd: true,
   });
 });
+
+test("receipts that may go are found behind thousands that are kept, some thousands a purge", async () => {
+  const kept = 11_000;
+  now += 500 * DAY;
+  await node().purge(1);
+  const receipt = `INSERT INTO receipts (service, tenant, name, type, cancel, outcome, done_time, attempt, session)
+    SELECT '${SERVICE}', '${TENANT}', 'old-' || i, 't', '{}', 'CANCELLED', i, 1, '' FROM generate_series(1, $1::INT) i`;
+  await databases.query(receipt, [kept + 1], database);
+  // What no chain holds yet is kept.
+  const event = `INSERT INTO receipt_events (service, tenant, name, sequence, time, kind, detail, by)
+    SELECT '${SERVICE}', '${TENANT}', 'old-' || i, 1, i, 'REQUESTED', '', 'user:1' FROM generate_series(1, $1::INT) i`;
+  await databases.query(event, [kept], database);
+  await node().purge(1);
+  assert.equal(await count("receipts", `name = 'old-${kept + 1}'`), 1, "one purge looks at 10,000");
+  await node().purge(1);
+  assert.equal(await count("receipts", `name = 'old-${kept + 1}'`), 0);
+  assert.equal(await count("receipts", "name LIKE 'old-%'"), kept);
+  await databases.query("UPDATE receipt_events SET chained = 1 WHERE name LIKE 'old-%'", [], database);
+  await node().purge(1);
+  assert.equal(await count("receipts", "name LIKE 'old-%'"), 0);
+});

@@ -2,7 +2,7 @@
 // node may do it at once: each takes what no other has locked (SKIP LOCKED).
 import type { Clock, Instant } from "../../base/clock.ts";
 import { AUDIT_RETENTION, FEED_RETENTION, RECEIPT_RETENTION } from "../retention-periods.ts";
-import type { PostgresConnections, Statement } from "./queryable.ts";
+import type { PostgresConnections } from "./queryable.ts";
 import { statement } from "./statements-read.ts";
 import type { TokenKeys } from "./token-keys.ts";
 
@@ -12,6 +12,9 @@ const OPERATIONS_MAX = 500;
 /** Rows of a log removed in one statement: some milliseconds. A row of the feed has all the events of a batch. */
 const LOG_ROWS = 2000;
 const FEED_ROWS = 200;
+
+/** Statements of one purge that may find nothing but receipts that are kept. */
+const IDLE_LOOKS_MAX = 5;
 
 /** Work that may still run (`held`) keeps its operation. */
 const expired = statement(
@@ -48,10 +51,14 @@ const remove = statement(
 
 /** What holds the lock of `meta` for its commit should be short: a feed that comes back after a crash is no harm. */
 const commitSoon = statement("purge_commit_soon", "SELECT set_config('synchronous_commit', 'off', true)");
-/** Positions are in the order of time: the oldest rows are looked at, and nothing is searched for. */
+/**
+ * Positions are in the order of time: the oldest rows are looked at, and nothing is searched for. What was removed before
+ * $2 was removed by this very walk: entries of an index stay until a vacuum, and each statement would pass over them.
+ */
 function oldest(log: "feed" | "audit", rows: number): string {
   return `DELETE FROM ${log} WHERE position = ANY (ARRAY(SELECT position FROM
-    (SELECT position, time FROM ${log} ORDER BY position LIMIT ${rows} FOR UPDATE SKIP LOCKED) oldest WHERE time < $1))`;
+    (SELECT position, time FROM ${log} WHERE position > $2 ORDER BY position LIMIT ${rows} FOR UPDATE SKIP LOCKED) oldest
+    WHERE time < $1))`;
 }
 
 const feed = statement(
@@ -65,31 +72,41 @@ const noteFeedRemoved = statement(
 );
 const audit = statement(
   "purge_audit",
-  `WITH gone AS (${oldest("audit", LOG_ROWS)} RETURNING 1) SELECT count(*) FROM gone`,
+  `WITH gone AS (${oldest("audit", LOG_ROWS)} RETURNING position) SELECT count(*), max(position) FROM gone`,
 );
-/** Only those of which every event is in its chain, and the operation gone. */
+/**
+ * Of the next receipts in the order of their ends those of which every event is in its chain, and the operation gone.
+ * Operations may be kept for years: so their receipts stand in front of others that may go, and are passed over, a few
+ * at a time. Answers how many were looked at, the last one's end, and how many went.
+ */
 const receipts = statement(
   "purge_receipts",
-  `WITH old AS MATERIALIZED (
-      SELECT t.service, t.tenant, t.name FROM receipts t
-      WHERE t.done_time < $1
-        AND (SELECT 1 FROM operations o
-          WHERE o.service = t.service AND o.tenant = t.tenant AND o.name = t.name LIMIT 1) IS NULL
-        AND (SELECT 1 FROM receipt_events e
-          WHERE e.service = t.service AND e.tenant = t.tenant AND e.name = t.name AND e.chained = 0 LIMIT 1) IS NULL
-      ORDER BY t.done_time LIMIT ${LOG_ROWS} FOR UPDATE SKIP LOCKED
+  `WITH looked AS MATERIALIZED (
+      SELECT t.service, t.tenant, t.name, t.done_time FROM receipts t
+      WHERE t.done_time < $1 AND t.done_time >= $2 ORDER BY t.done_time LIMIT ${LOG_ROWS}
+    ),
+    old AS MATERIALIZED (
+      SELECT t.* FROM looked CROSS JOIN LATERAL (SELECT service, tenant, name FROM receipts x
+        WHERE x.service = looked.service AND x.tenant = looked.tenant AND x.name = looked.name
+          AND (SELECT 1 FROM operations o
+            WHERE o.service = x.service AND o.tenant = x.tenant AND o.name = x.name LIMIT 1) IS NULL
+          AND (SELECT 1 FROM receipt_events e WHERE e.service = x.service AND e.tenant = x.tenant AND e.name = x.name
+            AND e.chained = 0 LIMIT 1) IS NULL
+        LIMIT 1 FOR UPDATE SKIP LOCKED) t
     ),
     event AS (DELETE FROM receipt_events x USING old
       WHERE x.service = old.service AND x.tenant = old.tenant AND x.name = old.name),
     gone AS (DELETE FROM receipts x USING old
       WHERE x.service = old.service AND x.tenant = old.tenant AND x.name = old.name RETURNING 1)
-  SELECT count(*) FROM gone`,
+  SELECT count(*), max(done_time), (SELECT count(*) FROM gone) FROM looked`,
 );
 
 export class Retention {
   readonly #database: PostgresConnections;
   readonly #clock: Clock;
   readonly #keys: TokenKeys;
+  /** Receipts that ended before are looked at when this walk is over. */
+  #receiptsAfter: Instant = 0;
 
   constructor(database: PostgresConnections, clock: Clock, keys: TokenKeys) {
     this.#database = database;
@@ -101,9 +118,9 @@ export class Retention {
   async purge(limit: number): Promise<number> {
     const count = await this.#purgeOperations(limit);
     const now = this.#clock.now();
-    while ((await this.#purgeFeed(now - FEED_RETENTION)) === FEED_ROWS);
-    while ((await this.#purgeLog(audit, now - AUDIT_RETENTION)) === LOG_ROWS);
-    while ((await this.#purgeLog(receipts, now - RECEIPT_RETENTION)) === LOG_ROWS);
+    await walk(FEED_ROWS, (after) => this.#purgeFeed(now - FEED_RETENTION, after));
+    await walk(LOG_ROWS, (after) => this.#purgeAudit(now - AUDIT_RETENTION, after));
+    await this.#purgeReceipts(now - RECEIPT_RETENTION);
     await this.#keys.rotate();
     return count;
   }
@@ -131,18 +148,43 @@ export class Retention {
     });
   }
 
-  #purgeFeed(before: Instant): Promise<number> {
+  #purgeFeed(before: Instant, after: number): Promise<LogRemoval> {
     return this.#database.transaction(async (connection) => {
       await connection.rows(commitSoon);
-      const [gone] = await connection.rows<[number, number | null]>(feed, [before]);
+      const [gone] = await connection.rows<LogRemoval>(feed, [before, after]);
       const [count, last] = gone ?? [0, null];
       if (last !== null) await connection.rows(noteFeedRemoved, [last]);
-      return count;
+      return [count, last];
     });
   }
 
-  async #purgeLog(removal: Statement, before: Instant): Promise<number> {
-    const [gone] = await this.#database.rows<[number]>(removal, [before]);
-    return gone?.[0] ?? 0;
+  async #purgeAudit(before: Instant, after: number): Promise<LogRemoval> {
+    const [gone] = await this.#database.rows<LogRemoval>(audit, [before, after]);
+    return gone ?? [0, null];
   }
+
+  /** Goes on where the last call stopped: a whole walk over receipts that are kept takes many calls. */
+  async #purgeReceipts(before: Instant): Promise<void> {
+    for (let idle = 0; idle < IDLE_LOOKS_MAX; ) {
+      const after = this.#receiptsAfter;
+      const values = [before, after];
+      const [looked] = await this.#database.rows<[number, Instant | null, number]>(receipts, values);
+      const [count, last, gone] = looked ?? [0, null, 0];
+      if (count < LOG_ROWS || last === null) {
+        this.#receiptsAfter = 0;
+        return;
+      }
+      if (gone === 0) idle++;
+      // Where all of a look ended at one instant, those behind them in it are looked at in the next walk.
+      this.#receiptsAfter = last > after ? last : last + 1;
+    }
+  }
+}
+
+/** How many rows went, and the position of the last one. */
+type LogRemoval = [count: number, last: number | null];
+
+/** Removes the oldest rows of a log until there are fewer than one statement takes. */
+async function walk(rows: number, remove: (after: number) => Promise<LogRemoval>): Promise<void> {
+  for (let [count, last] = await remove(0); count === rows; [count, last] = await remove(last ?? 0));
 }
