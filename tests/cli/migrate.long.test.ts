@@ -114,10 +114,11 @@ test("a data folder with operations in every state is moved, and goes on in Post
     (operation) => operation.name,
   );
   assert.equal(new Set(pages).size, 4);
-  // So does a watch: it is told what it had not heard of yet.
+  // So does a watch: it is told what it had not heard of yet. On a slow machine the cancelled one had ended by then, too.
   for await (const told of client.watch({ resumeToken })) {
-    assert.deepEqual([told.type, told.type === "change" && told.event.name], ["change", missed.name]);
-    break;
+    assert.ok(told.type === "change", told.type);
+    if (told.event.name === missed.name) break;
+    assert.equal(told.event.name, known.cancelling);
   }
   assert.equal((await client.get(known.succeeded)).state, State.SUCCEEDED);
   assert.equal((await client.get(known.failed)).state, State.FAILED);
