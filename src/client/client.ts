@@ -153,7 +153,7 @@ export class BelayClient {
   }
 
   /**
-   * Starts up to 500 operations in one commit. Each has its own outcome, in their order: a handle, or the error of one
+   * Starts up to 500 operations, in a few commits at most. Each has its own outcome, in their order: a handle, or the error of one
    * that was refused, which does not stop the others.
    */
   async batchStart(

@@ -54,7 +54,7 @@ export class OperationCalls {
     return await this.#start(command); // awaited here: to return the promise takes a promise and two turns more
   }
 
-  /** Starts them in one commit. Each has its own outcome: one that is refused does not stop the others. */
+  /** Starts them in as few commits as there is room for. Each has its own outcome: one that is refused does not stop the others. */
   batchStart(requests: readonly StartRequest[]): Promise<readonly (Started | RpcError)[]> {
     return Promise.all(
       requests.map((request) =>
