@@ -148,6 +148,8 @@ function summarise(
   return { file, passed, skipped, notes, failures: [...failures, ...fileFailures(exit, lines, options)] };
 }
 
+const compileCache = fileURLToPath(new URL("../../node_modules/.cache/belay-tests", import.meta.url));
+
 /** Runs the test file (a path relative to `cwd`). Never rejects for what the file does. */
 export async function runTestFile(file: string, options: FileOptions): Promise<FileResult> {
   const begin = performance.now();
@@ -157,6 +159,8 @@ export async function runTestFile(file: string, options: FileOptions): Promise<F
     const flags = [`--test-reporter=${reporter}`, `--test-reporter-destination=${reportFile}`];
     const child = spawn(process.execPath, [...flags, file], {
       cwd: options.cwd,
+      // What one test process has compiled the next one need not: 0.4 instead of 0.8 s of CPU for a small file.
+      env: { NODE_COMPILE_CACHE: compileCache, ...process.env },
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
