@@ -6,22 +6,15 @@ import { RpcError } from "../../base/rpc-error.ts";
 import { delay } from "../../base/timers.ts";
 import type { Command, CommandOutcome } from "../../engine/commands.ts";
 import { decide } from "../../engine/decide.ts";
-import { type Decision, keyText } from "../../engine/decision.ts";
-import type { StoredOperation } from "../../engine/operation.ts";
+import { keyText } from "../../engine/decision.ts";
 import type { CommitFailure, CommitResult } from "../../engine/store.ts";
+import { changedBy, merged as mergedResult, withPayloads } from "../commit-result.ts";
 import { decisionSteps } from "./decision-writer.ts";
 import type { HeldOperations } from "./held-operations.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import { describePostgresError, postgresFailure, sqlState, UnknownOutcome } from "./postgres-failure.ts";
 import { type PostgresPool, unavailable } from "./postgres-pool.ts";
-import {
-  type KindPayloads,
-  keyArrays,
-  type LoadedReadSet,
-  type LoadMode,
-  loadReadSet,
-  payloadsOf,
-} from "./read-set.ts";
+import { keyArrays, type LoadedReadSet, type LoadMode, loadReadSet, payloadsOf } from "./read-set.ts";
 import { payloadsByKey } from "./read-statements.ts";
 
 /** How long a batch is tried again before it is answered as failed. */
@@ -164,7 +157,7 @@ export class CommitLane {
           ? await connection.commit(steps)
           : await connection.burst(steps);
     const payloads = payloadsOf(bare.length > 0 ? (written[0] ?? []) : []);
-    const changed = changedBy(decision, loaded, payloads);
+    const changed = changedBy(decision, loaded.stored, payloads);
     this.#held.committed(changed, (text) => (loaded.versions.get(text) ?? 0) + 1);
     const count = decision.events.length;
     const last = count > 0 ? (written[steps.length - 1]?.[0]?.[0] as number) : 0;
@@ -215,48 +208,7 @@ function failed(commands: readonly Command[], message: string, isFull = false): 
   return { outcomes: commands.map(() => failure), changed: [], positions: [] };
 }
 
-/** A grant brings what its handler needs. */
-function withPayloads(outcome: CommandOutcome, payloads: ReadonlyMap<string, KindPayloads>): CommandOutcome {
-  if (outcome.type !== "granted") return outcome;
-  const grants = outcome.grants.map(({ record, ...own }) => {
-    const { request = own.request, checkpoint = null } = payloads.get(keyText(record)) ?? {};
-    return { record, request, checkpoint };
-  });
-  return { type: "granted", grants };
-}
-
-/** Every operation of the decision as it now stands. */
-function changedBy(
-  decision: Decision,
-  loaded: LoadedReadSet,
-  payloads: ReadonlyMap<string, KindPayloads>,
-): StoredOperation[] {
-  const response = new Map<string, StoredOperation["response"]>();
-  const metadata = new Map<string, StoredOperation["metadata"]>();
-  for (const write of decision.payloads) {
-    if (write.kind === "response") response.set(keyText(write), write.payload);
-    if (write.kind === "metadata") metadata.set(keyText(write), write.payload);
-  }
-  const records = [...decision.inserted.map(({ record }) => record), ...decision.updated];
-  return records.map((record) => {
-    const text = keyText(record);
-    const before = loaded.stored.get(text);
-    return {
-      record,
-      response: response.get(text) ?? before?.response ?? null,
-      metadata: metadata.get(text) ?? payloads.get(text)?.metadata ?? before?.metadata ?? null,
-    };
-  });
-}
-
 /** Two commits, one after the other, as one. */
 function merged(first: LaneCommit, second: LaneCommit): LaneCommit {
-  const changed = new Map(
-    [...first.changed, ...second.changed].map((stored) => [keyText(stored.record), stored]),
-  );
-  return {
-    outcomes: [...first.outcomes, ...second.outcomes],
-    changed: [...changed.values()],
-    positions: [...first.positions, ...second.positions],
-  };
+  return { ...mergedResult(first, second), positions: [...first.positions, ...second.positions] };
 }

@@ -3,15 +3,14 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock } from "../../base/clock.ts";
 import { RpcError } from "../../base/rpc-error.ts";
-import type { Command, CommandOutcome } from "../../engine/commands.ts";
+import type { Command } from "../../engine/commands.ts";
 import { decide } from "../../engine/decide.ts";
-import { type Decision, keyText } from "../../engine/decision.ts";
-import type { StoredOperation } from "../../engine/operation.ts";
 import type { CommitFailure, CommitResult, DeclaredType } from "../../engine/store.ts";
+import { changedBy, merged, withPayloads } from "../commit-result.ts";
 import { ChainLog } from "./chain-log.ts";
 import { getRow, inTransaction, prepareRows } from "./database.ts";
 import { DecisionWriter } from "./decision-writer.ts";
-import { type LoadedReadSet, ReadSetLoader } from "./read-set.ts";
+import { ReadSetLoader } from "./read-set.ts";
 import { Retention } from "./retention.ts";
 import { RoomKeeper } from "./room-keeper.ts";
 import { describeSqliteError, sqliteFailure } from "./sqlite-failure.ts";
@@ -204,9 +203,9 @@ export class Writer {
       this.#decisions.write(decision, loaded, now);
       return [decision, loaded] as const;
     });
-    const changed = changedBy(decision, loaded);
+    const changed = changedBy(decision, loaded.stored);
     this.#loader.committed(changed);
-    return { outcomes: decision.outcomes.map((outcome) => withPayloads(outcome, loaded)), changed };
+    return { outcomes: decision.outcomes.map((outcome) => withPayloads(outcome, loaded.grants)), changed };
   }
 
   /** A write beside commits; throws STORAGE_FULL when there was no room. */
@@ -286,39 +285,4 @@ const noRoom: CommitFailure = { type: "failed", reason: "STORAGE_FULL", message:
 
 function failed(commands: readonly Command[], failure: CommitFailure): CommitResult {
   return { outcomes: commands.map(() => failure), changed: [] };
-}
-
-/** A grant brings what its handler needs. */
-function withPayloads(outcome: CommandOutcome, loaded: LoadedReadSet): CommandOutcome {
-  if (outcome.type !== "granted") return outcome;
-  const grants = outcome.grants.map((grant) => ({ ...grant, ...loaded.grants.get(keyText(grant.record)) }));
-  return { type: "granted", grants };
-}
-
-/** Every operation of the decision as it now stands. */
-function changedBy(decision: Decision, loaded: LoadedReadSet): StoredOperation[] {
-  const response = new Map<string, StoredOperation["response"]>();
-  const metadata = new Map<string, StoredOperation["metadata"]>();
-  for (const write of decision.payloads) {
-    if (write.kind === "response") response.set(keyText(write), write.payload);
-    if (write.kind === "metadata") metadata.set(keyText(write), write.payload);
-  }
-  const records = [...decision.inserted.map(({ record }) => record), ...decision.updated];
-  return records.map((record) => {
-    const text = keyText(record);
-    const before = loaded.stored.get(text);
-    return {
-      record,
-      response: response.get(text) ?? before?.response ?? null,
-      metadata: metadata.get(text) ?? before?.metadata ?? null,
-    };
-  });
-}
-
-/** Two commits, one after the other, as one. */
-function merged(first: CommitResult, second: CommitResult): CommitResult {
-  const changed = new Map(
-    [...first.changed, ...second.changed].map((stored) => [keyText(stored.record), stored]),
-  );
-  return { outcomes: [...first.outcomes, ...second.outcomes], changed: [...changed.values()] };
 }

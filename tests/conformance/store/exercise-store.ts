@@ -8,6 +8,7 @@ import { exerciseDifferential } from "./differential.ts";
 import { exerciseFeed } from "./feed.ts";
 import { exerciseFeedReads } from "./feed-reads.ts";
 import { exerciseFilters } from "./filters.ts";
+import { exerciseGrantedStarts } from "./granted-starts.ts";
 import { exerciseLeases } from "./leases.ts";
 import { exerciseLists } from "./lists.ts";
 import { exerciseReads } from "./reads.ts";
@@ -26,6 +27,7 @@ const exercises: readonly [noun: string, exercise: Exercise][] = [
   ["commit", exerciseCommit],
   ["cancel", exerciseCancel],
   ["leases", exerciseLeases],
+  ["granted starts", exerciseGrantedStarts],
   ["lists", exerciseLists],
   ["filters", exerciseFilters],
   ["request keys", exerciseRequestKeys],

@@ -121,38 +121,6 @@ export function exerciseLeases(world: () => World): void {
     );
   });
 
-  test("an acquire grants what its own batch has started, behind what was there, as one row", async () => {
-    const w = world();
-    const before = await w.started();
-    w.harness.advance(1);
-    const first = w.start({ request: payload("of the first") });
-    const urgent = w.start({ priority: 1, labels: { a: "b" } });
-    const later = w.start({ startAfter: w.store.clock.now() + 5_000_000 });
-    const { outcomes, changed } = await w.commit(w.openSession(), first, urgent, later, w.acquire(4));
-    const { grants } = expectOutcome(outcomes[4], "granted");
-    assert.deepEqual(
-      grants.map(({ record, request }) => [record.name, request]),
-      [
-        [urgent.key.name, payload("request")],
-        [before.name, payload("request")],
-        [first.key.name, payload("of the first")],
-      ],
-    );
-    assert.equal(changed.length, 4);
-    const { record, attempts, labels } = (await w.store.getOperationDetail(urgent.key)) ?? {};
-    assert.deepEqual([record?.state, record?.leaseToken, record?.revision], ["RUNNING", 1, 2]);
-    assert.deepEqual([attempts?.length, labels], [0, { a: "b" }]);
-    assert.deepEqual(expectOutcome(await w.run(w.complete(grants[0]!)), "operation").record.attempt, 1);
-  });
-
-  test("a start with a limit is granted only where the store has counted who uses it", async () => {
-    const w = world();
-    const limited = { policy: { ...policy, typeLimit: 1 } };
-    const { outcomes } = await w.commit(w.openSession(), w.start(limited), w.start(limited), w.acquire(4));
-    assert.deepEqual(expectOutcome(outcomes[3], "granted").grants, []);
-    assert.equal((await grantedNames(w, 10)).length, 1);
-  });
-
   for (const ending of ["tick", "tickDue", "start"] as const) {
     test(`an acquire is filled though a ${ending} of the same batch has ended its first find`, async () => {
       const w = world();
