@@ -5,33 +5,8 @@ import { randomBase36 } from "../../base/random.ts";
 import { RpcError } from "../../base/rpc-error.ts";
 import type { SharedFiles } from "../../base/shared-files.ts";
 import { startInterval, type Timer } from "../../base/timers.ts";
-import type { Command, Grant } from "../../engine/commands.ts";
-import type { SlotKey } from "../../engine/decision.ts";
-import type {
-  OperationDetail,
-  OperationKey,
-  StoredOperation,
-  StoredReceipt,
-} from "../../engine/operation.ts";
-import type {
-  CancelHistory,
-  ChainEntry,
-  ChildSummary,
-  CommitResult,
-  DeclaredType,
-  FeedPage,
-  FeedQuery,
-  ListPage,
-  ListQuery,
-  LiveCounts,
-  OpenSession,
-  PendingWork,
-  SlotUsers,
-  Store,
-  StoreFollower,
-  UnchainedEvent,
-} from "../../engine/store.ts";
-import type { ResumeScope } from "../resume-token.ts";
+import type { Command } from "../../engine/commands.ts";
+import type { CommitResult, Store, StoreFollower } from "../../engine/store.ts";
 import { StoreOpenError } from "../store-open-error.ts";
 import { ChangeFollower } from "./change-follower.ts";
 import { CommitLanes, LANES } from "./commit-lanes.ts";
@@ -70,8 +45,8 @@ const CLOCK_PERIOD_MS = 1000;
 /** Looks at the database's clock before the first commit. */
 const CLOCK_SAMPLES = 5;
 
-/** A database that this process shares with others. */
-export class PostgresStore implements Store {
+/** A database that this process shares with others: its reads, with commits, who follows them, and the end. */
+export class PostgresStore extends PostgresReads implements Store {
   readonly clock: Clock;
   readonly isShared = true;
   readonly places = null;
@@ -80,7 +55,6 @@ export class PostgresStore implements Store {
   readonly files: SharedFiles;
   readonly #pool: PostgresPool;
   readonly #lanes: CommitLanes;
-  readonly #reads: PostgresReads;
   readonly #follower: ChangeFollower;
   readonly #registry: NodeRegistry | null;
   readonly #timer: Timer | null;
@@ -93,13 +67,13 @@ export class PostgresStore implements Store {
     registry: NodeRegistry | null;
   }) {
     const { clock, pool, follower, registry } = parts;
+    super({ connections: pool, clock });
     this.clock = clock;
     this.files = new PostgresFiles(pool);
     this.#pool = pool;
     this.#follower = follower;
     this.#registry = registry;
     this.#lanes = new CommitLanes({ pool, clock });
-    this.#reads = new PostgresReads({ connections: pool, clock });
     this.#timer =
       clock instanceof PostgresClock
         ? startInterval(CLOCK_PERIOD_MS, () => void sample(pool, clock).catch(() => undefined), {
@@ -168,112 +142,12 @@ export class PostgresStore implements Store {
     return undefined;
   }
 
-  getOperation(key: OperationKey): Promise<StoredOperation | undefined> {
-    return this.#reads.getOperation(key);
-  }
-
-  getOperationDetail(key: OperationKey): Promise<OperationDetail | undefined> {
-    return this.#reads.getOperationDetail(key);
-  }
-
-  listOperations(query: ListQuery): Promise<ListPage> {
-    return this.#reads.listOperations(query);
-  }
-
-  getReceipt(key: OperationKey): Promise<StoredReceipt | undefined> {
-    return this.#reads.getReceipt(key);
-  }
-
-  pendingWork(): Promise<PendingWork> {
-    return this.#reads.pendingWork();
-  }
-
-  listSessions(): Promise<readonly OpenSession[]> {
-    return this.#reads.listSessions();
-  }
-
-  sessionGrants(session: string): Promise<readonly Grant[]> {
-    return this.#reads.sessionGrants(session);
-  }
-
-  listChildren(key: OperationKey, limit: number): Promise<readonly ChildSummary[]> {
-    return this.#reads.listChildren(key, limit);
-  }
-
-  readFeed(query: FeedQuery): Promise<FeedPage> {
-    return this.#reads.readFeed(query);
-  }
-
   feedOf(): string {
     return "";
   }
 
-  feedPosition(): Promise<number> {
-    return this.#reads.feedPosition();
-  }
-
-  sealToken(scope: ResumeScope, position: number): Promise<string> {
-    return this.#reads.sealToken(scope, position);
-  }
-
-  openToken(scope: ResumeScope, token: string): Promise<number> {
-    return this.#reads.openToken(scope, token);
-  }
-
-  listTypes(): Promise<readonly DeclaredType[]> {
-    return this.#reads.listTypes();
-  }
-
-  putTypes(types: readonly DeclaredType[]): Promise<void> {
-    return this.#reads.putTypes(types);
-  }
-
-  dropTypes(types: readonly string[]): Promise<void> {
-    return this.#reads.dropTypes(types);
-  }
-
-  cancelHistory(service: string, tenant: string, type: string): Promise<CancelHistory> {
-    return this.#reads.cancelHistory(service, tenant, type);
-  }
-
-  liveCounts(): Promise<readonly LiveCounts[]> {
-    return this.#reads.liveCounts();
-  }
-
-  heldCount(): Promise<number> {
-    return this.#reads.heldCount();
-  }
-
-  stoppingOperations(type: string, limit: number): Promise<readonly OperationKey[]> {
-    return this.#reads.stoppingOperations(type, limit);
-  }
-
   isTogether(): boolean {
     return true;
-  }
-
-  slotUsers(slot: SlotKey, limit: number): Promise<SlotUsers> {
-    return this.#reads.slotUsers(slot, limit);
-  }
-
-  unchainedEvents(limit: number): Promise<readonly UnchainedEvent[]> {
-    return this.#reads.unchainedEvents(limit);
-  }
-
-  chainHead(service: string, tenant: string): Promise<ChainEntry | undefined> {
-    return this.#reads.chainHead(service, tenant);
-  }
-
-  appendChain(...appended: Parameters<Store["appendChain"]>): Promise<void> {
-    return this.#reads.appendChain(...appended);
-  }
-
-  readChain(query: Parameters<Store["readChain"]>[0]): ReturnType<Store["readChain"]> {
-    return this.#reads.readChain(query);
-  }
-
-  purge(limit: number): Promise<number> {
-    return this.#reads.purge(limit);
   }
 
   /** A database has its own means of backup, which know of its log and its standbys. */
