@@ -25,6 +25,8 @@ export class PendingPool {
   #wanted = 0;
   #found: (readonly ColumnValue[])[] = [];
   #more: Question[] = [];
+  /** Those with limits, in order; `isCut`: there are more behind them. */
+  #undecided: { candidates: readonly statements.CandidateRow[]; isCut: boolean } | null = null;
 
   /** Operations of the batch that may free a slot, or not take the one that is counted for them. */
   readonly #loosened: () => readonly OperationRecord[];
@@ -54,7 +56,8 @@ export class PendingPool {
         this.#found.push(...found),
       ),
       ask(statements.limitedInOrder, [values[0] ?? null, this.#now, rows], (found) => {
-        this.#choose(found as unknown as statements.CandidateRow[], found.length === rows);
+        const candidates = found as unknown as statements.CandidateRow[];
+        this.#undecided = { candidates, isCut: found.length === rows };
       }),
     ];
   }
@@ -64,12 +67,23 @@ export class PendingPool {
     return this.#more.splice(0);
   }
 
+  /**
+   * Those that lock what there is room for, once all else of the batch is loaded: what it names, and parents of that, may free
+   * a slot.
+   */
+  lastSteps(): Question[] {
+    const undecided = this.#undecided;
+    this.#undecided = null;
+    if (undecided) this.#choose(undecided.candidates, undecided.isCut);
+    return this.moreSteps();
+  }
+
   /** OperationRows with versions, locked, each told once. */
   takeFound(): (readonly ColumnValue[])[] {
     return this.#found.splice(0);
   }
 
-  /** Of candidates in order, those for which there is room; `isCut`: there are more behind them. */
+  /** Of candidates in order, those for which there is room. */
   #choose(candidates: readonly statements.CandidateRow[], isCut: boolean): void {
     const loosened = this.#loosened();
     const chosen = this.#withRoom(candidates, loosened);

@@ -126,6 +126,7 @@ class Loading implements LoadedReadSet {
   async run(): Promise<void> {
     for (;;) {
       this.#askForWanted();
+      if (this.#questions.length === 0) this.#questions.push(...this.#pending.lastSteps());
       if (this.#questions.length === 0) break;
       const questions = this.#questions;
       this.#questions = [];

@@ -89,6 +89,16 @@ export function exerciseSlots(world: () => World): void {
     assert.deepEqual(expectOutcome((await w.commit(second, w.acquire(1))).outcomes[1], "granted").grants, []);
   });
 
+  test("what ends a slot's user lets the next one start, beside a start of a name that is taken", async () => {
+    const w = world();
+    const [, next] = await startAll(w, [limited(1), limited(1)]);
+    const [first] = await acquired(w, 1);
+    const taken = w.start({ name: first!.record.name });
+    const { outcomes } = await w.commit(w.complete(first!), w.acquire(5), taken);
+    assert.deepEqual(names(expectOutcome(outcomes[1], "granted").grants), [next]);
+    expectRefused(outcomes[2], "ALREADY_EXISTS");
+  });
+
   test("two acquires of one batch share the slots", async () => {
     const w = world();
     await startAll(
