@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { POSTGRES_FOLDER, startRunPostgres } from "./testing/run-postgres.ts";
 import { type FileResult, killRunningFiles, runTestFile, type TestFailure } from "./testing/run-test-file.ts";
-import { type CommandStep, type FolderStep, testSteps } from "./testing/test-steps.ts";
+import { type CommandStep, type FolderStep, LANES, testSteps } from "./testing/test-steps.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const isCi = process.env["CI"] === "true";
@@ -65,35 +65,32 @@ function printFile(result: FileResult): void {
   if (result.output !== "") console.log(`\n    what ${result.file} printed:\n${indent(result.output)}`);
 }
 
-interface FilePlan {
-  concurrency: number;
+/** A test file of a step, and where its result is added to. */
+interface PlannedFile {
+  file: string;
   timeoutMs: number;
+  total: StepResult;
 }
 
-/** Runs the files, `concurrency` at a time, and prints each as it ends. */
-async function runFiles(
-  name: string,
-  files: readonly string[],
-  plan: FilePlan,
-): Promise<Omit<StepResult, "durationMs">> {
-  const total = { name, passed: 0, skipped: 0, failed: 0 };
+/** Runs the files, so many at a time, and prints each as it ends. A step's time is that of its files, added up. */
+async function runFiles(files: readonly PlannedFile[], lanes: number): Promise<void> {
   const queue = [...files];
   const lane = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const result = await runTestFile(file, { cwd: root, timeoutMs: plan.timeoutMs });
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { file, timeoutMs, total } = next;
+      const result = await runTestFile(file, { cwd: root, timeoutMs });
       printFile(result);
       total.passed += result.passed;
       total.skipped += result.skipped.length;
       total.failed += result.failures.length;
+      total.durationMs += result.durationMs;
     }
   };
-  await Promise.all(Array.from({ length: plan.concurrency }, lane));
-  return total;
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
-function filePlan(step: FolderStep, isLong: boolean): FilePlan {
-  const minutes = isLong ? (step.longFileMinutes ?? 15) : (step.fileMinutes ?? 2);
-  return { concurrency: isLong ? 1 : (step.concurrency ?? 2), timeoutMs: minutes * 60_000 };
+function nothingYet(name: string): StepResult {
+  return { name, passed: 0, skipped: 0, failed: 0, durationMs: 0 };
 }
 
 function testFiles(folder: string): string[] {
@@ -123,16 +120,32 @@ async function prepareFolder(step: FolderStep): Promise<string | null> {
   }
 }
 
-async function runFolder(step: FolderStep, isFull: boolean): Promise<Omit<StepResult, "durationMs">> {
-  const files = testFiles(step.folder).filter((file) => file.endsWith(".long.test.ts") === isFull);
-  const failed = (title: string, detail: string): Omit<StepResult, "durationMs"> => {
-    printFailure(step.folder, { title, detail });
-    return { name: step.name, passed: 0, skipped: 0, failed: 1 };
-  };
-  if (files.length === 0) return failed(`no ${isFull ? "*.long.test.ts" : "*.test.ts"} file is there`, "");
-  const problem = await prepareFolder(step);
-  if (problem !== null) return failed("what it needs could not be had", problem);
-  return runFiles(step.name, files, filePlan(step, isFull));
+/** Runs the files of folders, of one after the other. */
+async function runFolders(
+  steps: readonly FolderStep[],
+  { isFull, lanes }: { isFull: boolean; lanes: number },
+): Promise<StepResult[]> {
+  console.log(`\n== ${steps.map(({ name }) => name).join(", ")}`);
+  const results: StepResult[] = [];
+  const planned: PlannedFile[] = [];
+  for (const step of steps) {
+    const total = nothingYet(step.name);
+    results.push(total);
+    const files = testFiles(step.folder).filter((file) => file.endsWith(".long.test.ts") === isFull);
+    const problem =
+      files.length === 0
+        ? `no ${isFull ? "*.long.test.ts" : "*.test.ts"} file is there`
+        : await prepareFolder(step);
+    if (problem !== null) {
+      printFailure(step.folder, { title: "its tests could not be run", detail: problem });
+      total.failed++;
+    } else {
+      const minutes = isFull ? (step.longFileMinutes ?? 15) : (step.fileMinutes ?? 2);
+      planned.push(...files.map((file) => ({ file, timeoutMs: minutes * 60_000, total })));
+    }
+  }
+  await runFiles(planned, lanes);
+  return results;
 }
 
 async function timed(
@@ -160,10 +173,12 @@ async function runSteps(only: string | undefined, isFull: boolean): Promise<Step
   if (commands.length > 0) console.log(`\n== ${commands.map(({ name }) => name).join(", ")}`);
   // Each of them uses one core.
   const results = await Promise.all(commands.map((step) => timed(() => runCommand(step))));
-  for (const step of steps) {
-    if (step.kind === "command") continue;
-    console.log(`\n== ${step.name}`);
-    results.push(await timed(() => runFolder(step, isFull)));
+  const folders = steps.filter((step) => step.kind === "folder");
+  // A long test has the machine for itself.
+  const together = folders.filter((step) => !isFull && step.alone !== true);
+  if (together.length > 0) results.push(...(await runFolders(together, { isFull, lanes: LANES })));
+  for (const step of folders) {
+    if (!together.includes(step)) results.push(...(await runFolders([step], { isFull, lanes: 1 })));
   }
   return results;
 }
@@ -177,7 +192,12 @@ async function runNamed(files: readonly string[]): Promise<StepResult[]> {
   const needsPostgres = paths.some((path) => /postgres/i.test(readFileSync(join(root, path), "utf8")));
   const problem = needsPostgres ? installFor({ installs: POSTGRES_FOLDER }) : null;
   if (problem !== null) throw new TypeError(problem);
-  return [await timed(() => runFiles("named files", paths, { concurrency: 1, timeoutMs: 30 * 60_000 }))];
+  const total = nothingYet("named files");
+  await runFiles(
+    paths.map((file) => ({ file, timeoutMs: 30 * 60_000, total })),
+    1,
+  );
+  return [total];
 }
 
 function printSummary(results: readonly StepResult[], durationMs: number): void {
