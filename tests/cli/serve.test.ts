@@ -35,7 +35,9 @@ test("SIGTERM ends an idle server with 0 and nothing on standard error", async (
   const server = await startServer(t);
   server.child.kill("SIGTERM");
   const { code, stderr } = await server.end();
-  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(code, 0);
+  // A machine so busy that the stop takes a second is told that it is stopping.
+  assert.match(stderr, /^(belay: stopping; [^\n]*\n)?$/);
 });
 
 test("a server that stops releases held waits and lets running work end", async (t) => {
