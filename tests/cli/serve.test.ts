@@ -36,7 +36,7 @@ test("SIGTERM ends an idle server with 0 and nothing on standard error", async (
   server.child.kill("SIGTERM");
   const { code, stderr } = await server.end();
   assert.equal(code, 0);
-  // A machine so busy that the stop takes a second is told that it is stopping.
+  // A machine so busy that the stop takes 300 ms is told that it is stopping.
   assert.match(stderr, /^(belay: stopping; [^\n]*\n)?$/);
 });
 
