@@ -72,6 +72,11 @@ export interface RequestKeyRecord {
   name: string;
 }
 
+/** The order in which pending operations are granted: highest priority first, then the oldest start. */
+export function byStartOrder<T extends Pick<OperationRecord, "priority" | "startAfter">>(a: T, b: T): number {
+  return b.priority - a.priority || a.startAfter - b.startAfter;
+}
+
 /** One string for a request key, for maps. */
 export function requestKeyText(key: Omit<RequestKeyRecord, "digest" | "name">): string {
   return `${key.service}\n${key.tenant}\n${key.method}\n${key.requestId}`;

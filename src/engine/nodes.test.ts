@@ -38,7 +38,7 @@ async function twoNodes(context: TestContext, options: { clock?: SharedClock } =
   const sqlite = await SqliteStore.open(folder, options);
   const shared = new SharedStore(sqlite);
   const [a, b] = ["a", "b"].map((node) => {
-    const engine = new Engine({ store: shared.node(), logger: createLogger("silent"), node });
+    const engine = new Engine({ store: shared.node(node), logger: createLogger("silent"), node });
     engine.registerType("test.work", policy);
     engine.startMaintenance();
     return engine;
@@ -78,8 +78,8 @@ test("a wait for what was started here does not read it first, and is told of it
   const { transport, session } = await remoteWorker(b);
   const attempt = await granted({ engine: a, transport });
   let reads = 0;
-  shared.readsAs = (read) => {
-    reads++;
+  shared.readsAs = (read, node) => {
+    if (node === "a") reads++;
     return sqlite.getOperation(read);
   };
   const waiting = a.wait(attempt.key, wait);
@@ -239,7 +239,7 @@ test("a node that comes back knows that what ran in its former life is gone", as
   const transport = new Recording();
   await openSession(a, transport);
   const { name } = await granted({ engine: b, transport });
-  const next = new Engine({ store: shared.node(), logger: createLogger("silent"), node: "a" });
+  const next = new Engine({ store: shared.node("a"), logger: createLogger("silent"), node: "a" });
   context.after(() => next.close());
   await next.settleFormerSessions([], "b");
   const { record } = await b.get(key(name));

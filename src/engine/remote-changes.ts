@@ -90,6 +90,7 @@ export class RemoteChanges implements StoreFollower {
    *   Without a second look the worker would learn of the cancel by its next heartbeat only.
    */
   committed(record: OperationRecord, text: string): void {
+    this.#delayed.delete(text);
     const recent = this.#recent.get(text);
     if (recent === undefined || recent.revision <= record.revision) {
       this.#stands(record, text);

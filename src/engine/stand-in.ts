@@ -4,6 +4,7 @@
 import { invalidField } from "../base/rpc-error.ts";
 import type { EngineChildStart } from "./children.ts";
 import type { OperationPolicy, OperationRecord, Payload } from "./operation.ts";
+import { systemPolicy } from "./system-policy.ts";
 
 /** The type of stand-ins. No worker can declare it, and no caller starts it. */
 export const CHILD_ELSEWHERE_TYPE = "belay.child-elsewhere";
@@ -18,11 +19,8 @@ export function isStandIn({ type }: Pick<OperationRecord, "type">): boolean {
   return type === CHILD_ELSEWHERE_TYPE;
 }
 
-const SECOND_MS = 1000;
-const DAY_MS = 86_400 * SECOND_MS;
-
 /** What the way there and back may take, beyond what the child itself takes to stop. */
-export const ELSEWHERE_MS: number = 5 * SECOND_MS;
+export const ELSEWHERE_MS: number = 5000;
 
 const DESCRIPTION_LENGTH_MAX = 256;
 
@@ -67,15 +65,8 @@ export function standInOf(
 
 /** Of the type alone; the times of a cancel are those of the child that it stands for. */
 export const standInPolicy: OperationPolicy = {
-  cancel: { cancellable: true, graceMs: 30 * SECOND_MS, criticalMs: 0, cleanupMs: 0, killMs: 5 * SECOND_MS },
+  ...systemPolicy,
   maxAttempts: 1_000_000,
   backoffMs: 100,
-  backoffMaxMs: 2 * SECOND_MS,
-  attemptTimeoutMs: DAY_MS,
-  stallTimeoutMs: 0,
-  retentionMs: 30 * DAY_MS,
-  onDelete: "keep",
-  typeLimit: 0,
-  keyLimit: 0,
-  unwatchedMs: 0,
+  backoffMaxMs: 2000,
 };

@@ -14,8 +14,8 @@ const POLL_MS = 250;
 /** A store that several engines of one process use as if each were a process. */
 export class SharedStore {
   delivery: Delivery = "push";
-  /** What point reads of any node find, and when; undefined: what is there. For races between reads and commits. */
-  readsAs: ((key: OperationKey) => Promise<StoredOperation | undefined>) | null = null;
+  /** What point reads of a node find, and when; undefined: what is there. For races between reads and commits. */
+  readsAs: ((key: OperationKey, node: string) => Promise<StoredOperation | undefined>) | null = null;
   /** Commits of any node are answered only after it. */
   afterCommit: ((result: CommitResult) => Promise<void>) | null = null;
   /** Before commits and looks at what is due, of any node: throws what a database that is away throws, or waits for it. */
@@ -29,8 +29,8 @@ export class SharedStore {
   }
 
   /** The store of one more node. It is closed by whoever opened the one below. */
-  node(): Store {
-    const node = new NodeStore(this, this.#store);
+  node(name: string): Store {
+    const node = new NodeStore(this, this.#store, name);
     this.#nodes.add(node);
     return node.port();
   }
@@ -65,13 +65,15 @@ export class SharedStore {
 class NodeStore {
   readonly #shared: SharedStore;
   readonly #store: SqliteStore;
+  readonly #name: string;
   #follower: StoreFollower | null = null;
   #untold: { changes: RemoteChange[]; types: Set<string> } = { changes: [], types: new Set() };
   #isDue = false;
 
-  constructor(shared: SharedStore, store: SqliteStore) {
+  constructor(shared: SharedStore, store: SqliteStore, name: string) {
     this.#shared = shared;
     this.#store = store;
+    this.#name = name;
   }
 
   /** Everything that this file does not say is the SQLite store's. */
@@ -85,7 +87,7 @@ class NodeStore {
         return await this.#store.pendingWork();
       },
       getOperation: async (key) =>
-        (await this.#shared.readsAs?.(key)) ?? (await this.#store.getOperation(key)),
+        (await this.#shared.readsAs?.(key, this.#name)) ?? (await this.#store.getOperation(key)),
       follow: (follower) => {
         this.#follower = follower;
         return { close: () => (this.#follower = null) };

@@ -88,7 +88,7 @@ export const slotMutants: readonly Mutant[] = [
     breaks: "order",
     edits: [
       {
-        file: "src/stores/sqlite/pending-candidate.ts",
+        file: "src/engine/decision.ts",
         find: "return b.priority - a.priority || a.startAfter - b.startAfter;",
         replace: "return a.startAfter - b.startAfter;",
       },
@@ -100,7 +100,7 @@ export const slotMutants: readonly Mutant[] = [
     breaks: "order",
     edits: [
       {
-        file: "src/stores/sqlite/pending-candidate.ts",
+        file: "src/engine/decision.ts",
         find: "|| a.startAfter - b.startAfter;",
         replace: "|| b.startAfter - a.startAfter;",
       },

@@ -1,5 +1,4 @@
 // Sessions, over a batch: what their end settles, and what they are granted.
-import type { Instant } from "../../base/clock.ts";
 import type {
   AcquireCommand,
   CloseSessionCommand,
@@ -9,7 +8,7 @@ import type {
   HeartbeatCommand,
   OpenSessionCommand,
 } from "../commands.ts";
-import { keyText, slotsOf } from "../decision.ts";
+import { byStartOrder, keyText, slotsOf } from "../decision.ts";
 import type { OperationKey, OperationRecord } from "../operation.ts";
 import type { Fold } from "./fold.ts";
 
@@ -59,26 +58,16 @@ export function acquire(fold: Fold, command: AcquireCommand, index: number): Com
 
 /**
  * What the store has found, and what was started earlier in this batch, in order: of a start and its grant in one batch only
- * one row is written. Started ones with limits are left to the store, which counts who uses their slots.
+ * one row is written; of the same instant the found ones come first, as they were started first. Started ones with limits are
+ * left to the store, which counts who uses their slots; what is not due is passed over by `assign`.
  */
 function mayBeGranted(fold: Fold, { types }: AcquireCommand, index: number): readonly OperationKey[] {
   const found = fold.targets(index);
   const started = fold
     .started()
-    .filter(
-      (record) => types.includes(record.type) && isDue(record, fold.now) && slotsOf(record).length === 0,
-    );
+    .filter((record) => types.includes(record.type) && slotsOf(record).length === 0);
   if (started.length === 0) return found;
-  return [...found.flatMap((key) => fold.find(key) ?? []), ...started].sort(byOrder);
-}
-
-function isDue({ state, lease, startAfter, deadline }: OperationRecord, now: Instant): boolean {
-  return state === "PENDING" && lease === null && startAfter <= now && (deadline === null || deadline > now);
-}
-
-/** Of the same instant the found ones come first, as they were started first. */
-function byOrder(a: OperationRecord, b: OperationRecord): number {
-  return b.priority - a.priority || a.startAfter - b.startAfter;
+  return [...found.flatMap((key) => fold.find(key) ?? []), ...started].sort(byStartOrder);
 }
 
 export function closeSession(fold: Fold, command: CloseSessionCommand, index: number): CommandOutcome {

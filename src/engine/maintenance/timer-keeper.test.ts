@@ -39,7 +39,7 @@ async function stopping(context: TestContext): Promise<Shared> {
   const folder = mkdtempSync(join(tmpdir(), "belay-timers-"));
   const sqlite = await SqliteStore.open(folder);
   const shared = new SharedStore(sqlite);
-  const engine = new Engine({ store: shared.node(), logger: createLogger("silent"), node: "a" });
+  const engine = new Engine({ store: shared.node("a"), logger: createLogger("silent"), node: "a" });
   context.after(async () => {
     shared.reach = null;
     await engine.close();

@@ -2,6 +2,7 @@
 // attempt that succeeded. The two inserts took 12 of 117 us of PostgreSQL a life.
 import { type Decision, keyText } from "../../engine/decision.ts";
 import type { OperationRecord } from "../../engine/operation.ts";
+import { isToldByRow } from "../ended-attempt.ts";
 import type { LoadedReadSet } from "./read-set.ts";
 
 /** Whether this change is the operation's end. */
@@ -34,7 +35,7 @@ export class EndedInRow {
     this.attempts = decision.attempts.filter((write) => {
       const text = keyText(write);
       const record = succeeded.get(text);
-      if (record === undefined || !isLast(write.attempt, record)) return true;
+      if (record === undefined || !isToldByRow(record, write.attempt)) return true;
       this.#sessions.set(text, write.attempt.session);
       return false;
     });
@@ -44,13 +45,4 @@ export class EndedInRow {
   valuesOf(text: string): [responseType: string | null, endSession: string | null] {
     return [this.#types.get(text) ?? null, this.#sessions.get(text) ?? null];
   }
-}
-
-/** All of it but its session can be read from the operation. */
-function isLast(
-  { attempt, startTime, endTime, outcome, error }: Decision["attempts"][number]["attempt"],
-  record: OperationRecord,
-): boolean {
-  const isWhole = attempt === record.attempt && startTime === record.attemptStartTime;
-  return isWhole && endTime === record.doneTime && outcome === "SUCCEEDED" && error === null;
 }

@@ -4,6 +4,7 @@
 import type { Instant } from "../../base/clock.ts";
 import type { Command } from "../../engine/commands.ts";
 import {
+  byStartOrder,
   keyText,
   type ReadSet,
   type RequestKeyRecord,
@@ -384,9 +385,7 @@ class Loading implements LoadedReadSet {
    * given. Where nothing else can take any, each begins behind what those before it take.
    */
   #shareOut(): void {
-    const ordered = [...this.bare.values()].toSorted(
-      (a, b) => b.priority - a.priority || a.startAfter - b.startAfter,
-    );
+    const ordered = [...this.bare.values()].toSorted(byStartOrder);
     const isExact =
       this.lockedSlots.length === 0 && this.#scope.commands.every((command) => this.#isPlain(command));
     const taken = new Map<string, number>();

@@ -14,6 +14,7 @@ import {
   type Payload,
   urgencyOf,
 } from "../../engine/operation.ts";
+import { isToldByRow } from "../ended-attempt.ts";
 import { isAsUrgent, isClosed, pressingLinks } from "../kin-pressure.ts";
 import {
   amendValues,
@@ -243,7 +244,7 @@ function endsOf({ updated, payloads, attempts }: Decision): Map<string, End> {
   }
   for (const write of attempts) {
     const end = write.attempt.outcome === "SUCCEEDED" ? endOf(ends, write) : undefined;
-    if (end && isOwnEnd(end.record, write.attempt)) end.attempt = write.attempt;
+    if (end && isToldByRow(end.record, write.attempt)) end.attempt = write.attempt;
   }
   return ends;
 }
@@ -251,16 +252,6 @@ function endsOf({ updated, payloads, attempts }: Decision): Map<string, End> {
 function endOf(ends: ReadonlyMap<string, End>, { service, tenant, name }: OperationKey): End | undefined {
   const end = ends.get(name);
   return end?.record.service === service && end.record.tenant === tenant ? end : undefined;
-}
-
-/** The row tells all of the attempt but its session. */
-function isOwnEnd(record: OperationRecord, { attempt, startTime, endTime, error }: AttemptRecord): boolean {
-  return (
-    record.attempt === attempt &&
-    record.attemptStartTime === startTime &&
-    record.doneTime === endTime &&
-    error === null
-  );
 }
 
 /** A batch's lines by service and tenant, in their order; with the first of each. Most often all are of one. */

@@ -19,8 +19,3 @@ export interface SearchScope {
   room: SlotRoom;
   given: ReadonlySet<number>;
 }
-
-/** The order of starts. */
-export function byOrder<T extends Pick<Candidate, "priority" | "startAfter">>(a: T, b: T): number {
-  return b.priority - a.priority || a.startAfter - b.startAfter;
-}

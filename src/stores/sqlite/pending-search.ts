@@ -8,10 +8,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
 import type { AcquireCommand } from "../../engine/commands.ts";
+import { byStartOrder } from "../../engine/decision.ts";
 import type { GrantRow } from "../detail-rows.ts";
 import type { SlotRoom } from "../slot-room.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
-import { byOrder, type Candidate, type SearchScope } from "./pending-candidate.ts";
+import type { Candidate, SearchScope } from "./pending-candidate.ts";
 import { SlotGroups } from "./slot-groups.ts";
 import { type StartGroup, StartWalk, startConditions } from "./start-walk.ts";
 import { grantedOperation, grantJoins } from "./statements.ts";
@@ -77,7 +78,7 @@ export class PendingSearch {
         found.push(...this.#findLimited(highest, { ...scope, service: highest.service }));
       }
     }
-    found.sort(byOrder);
+    found.sort(byStartOrder);
     return found.slice(0, wanted).map(({ rowid, group }) => {
       given.add(rowid);
       if (group) room.take(group);

@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
 import type { AcquireCommand, Command, StartCommand } from "../../engine/commands.ts";
 import {
+  byStartOrder,
   keyText,
   type ReadSet,
   type RequestKeyRecord,
@@ -18,7 +19,6 @@ import { rowToSession, type SessionRow } from "../session-rows.ts";
 import { type SlotGroup, SlotRoom } from "../slot-room.ts";
 import * as statements from "./commit-statements.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
-import { byOrder } from "./pending-candidate.ts";
 import { PendingSearch } from "./pending-search.ts";
 import { getOperation } from "./statements.ts";
 
@@ -155,7 +155,7 @@ export class ReadSetLoader {
     const found = rows.map((row) => this.#add(loading, row as unknown as StoredRow, true));
     // What an earlier acquire of the batch was given beyond its limit may be left over.
     const left = loading.spare.filter(({ type }) => command.types.includes(type));
-    const targets = left.length === 0 ? found : [...left, ...found].sort(byOrder);
+    const targets = left.length === 0 ? found : [...left, ...found].sort(byStartOrder);
     if (found.length > command.limit) loading.spare.push(...found);
     loading.targets.set(index, targets);
   }

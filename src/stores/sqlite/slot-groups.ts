@@ -2,9 +2,10 @@
 // are all of a full key; of each other group the first operation is read, which is one search of the index.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
+import { byStartOrder } from "../../engine/decision.ts";
 import type { SlotGroup, SlotRoom } from "../slot-room.ts";
 import { allRows, getRow, prepareRows } from "./database.ts";
-import { byOrder, type Candidate, type SearchScope } from "./pending-candidate.ts";
+import type { Candidate, SearchScope } from "./pending-candidate.ts";
 import { startConditions } from "./start-walk.ts";
 
 const FROM = `FROM operations INDEXED BY operations_start_slot
@@ -88,14 +89,14 @@ export class SlotGroups {
       const all = { service, tenant, type, typeLimit, concurrencyKey: "", keyLimit: 0 };
       const most = Math.min(wanted, room.free(all));
       // No more than this many of the tenant can start: the later ones need not be compared with others.
-      if (most > 0) heads.push(...(yield* this.#headsOf(scope, all, room)).sort(byOrder).slice(0, most));
+      if (most > 0) heads.push(...(yield* this.#headsOf(scope, all, room)).sort(byStartOrder).slice(0, most));
       yield;
     }
-    const best = heads.sort(byOrder).slice(0, wanted);
+    const best = heads.sort(byStartOrder).slice(0, wanted);
     const rest = best.flatMap(({ group, rowid }) =>
       room.free(group) > 1 ? this.#others(scope, group, rowid, Math.min(wanted, room.free(group))) : [],
     );
-    return take([...best, ...rest].sort(byOrder), wanted, room);
+    return take([...best, ...rest].sort(byStartOrder), wanted, room);
   }
 
   /** The first operation of each group of a tenant that has room. */
