@@ -289,6 +289,8 @@ export interface AcquireCommand {
   begin: boolean;
   /** Refused with SESSION_MOVED if another node has the session; absent: whoever has it. */
   node?: string;
+  /** Grants nothing but what its batch has started before it: the store looks for nothing. */
+  onlyStarted?: boolean;
 }
 
 /** Ticks up to `limit` operations whose next timer is due. */

@@ -115,7 +115,7 @@ export interface ReadSet {
   slots: ReadonlyMap<string, number>;
   /**
    * The keys that the store found for a command, by its index in the batch, in order; as they are before the batch.
-   * - acquire: PENDING operations of the types without lease, `start_after` <= now, not all slots of which are full,
+   * - acquire, but for `onlyStarted`: PENDING operations of the types without lease, `start_after` <= now, not all slots of which are full,
    *   priority descending, then start_after. It may name more than `limit`: those that turn out to have no slot
    *   left are passed over, and the first `limit` others are granted. What the batch itself has started is none of the
    *   store's business: `decide` adds it.

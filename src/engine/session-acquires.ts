@@ -4,8 +4,11 @@ interface AcquirePorts {
   slots: number;
   /** False: no new work is wanted now. */
   mayTake(): boolean;
-  /** Asks the store for up to `limit` operations. How many it granted; null if that is not known. */
-  acquire(limit: number): Promise<number | null>;
+  /**
+   * Asks the store for up to `limit` operations; `onlyStarted`: of those that are started in the same batch. How many it granted;
+   * null if that is not known.
+   */
+  acquire(limit: number, onlyStarted: boolean): Promise<number | null>;
 }
 
 export class SessionAcquires {
@@ -55,11 +58,12 @@ export class SessionAcquires {
 
   /**
    * Asks for operations that are about to be started, so many at most, in the batch that starts them; answers for how many.
-   * Those that were there before go first: what is left over then is found as any other work.
+   * Where others may be there before them, those go first, and what is left over then is found as any other work. Where none
+   * may, the store is not asked for any: on PostgreSQL that is a round trip, in which the batch has locks.
    */
   takeStarted(count: number): number {
     const limit = Math.min(count, this.free);
-    if (limit > 0) void this.#acquire(limit);
+    if (limit > 0) void this.#acquire(limit, !this.#mayHaveWork);
     return limit;
   }
 
@@ -92,10 +96,10 @@ export class SessionAcquires {
     this.#isLooking = false;
   }
 
-  async #acquire(limit: number): Promise<number | null> {
+  async #acquire(limit: number, onlyStarted = false): Promise<number | null> {
     this.#asking += limit;
     this.#underWay++;
-    const granted = await this.#ports.acquire(limit);
+    const granted = await this.#ports.acquire(limit, onlyStarted);
     this.#underWay--;
     this.#asking -= limit - (granted ?? 0);
     if (this.#underWay === 0) this.#whenIdle?.();

@@ -102,7 +102,7 @@ export class Session {
     this.#acquires = new SessionAcquires({
       slots: facts.slots,
       mayTake: () => this.#mayTake(),
-      acquire: (limit) => this.#acquire(limit),
+      acquire: (limit, onlyStarted) => this.#acquire(limit, onlyStarted),
     });
   }
 
@@ -448,7 +448,7 @@ export class Session {
     return isOpen && !this.#isDraining && !this.#serverDrains && this.#stuck.size === 0;
   }
 
-  async #acquire(limit: number): Promise<number | null> {
+  async #acquire(limit: number, onlyStarted: boolean): Promise<number | null> {
     const command: AcquireCommand = {
       type: "acquire",
       session: this.id,
@@ -457,6 +457,7 @@ export class Session {
       guarded: this.facts.guarded,
       begin: !(this.#transport?.reserves ?? true),
       ...(this.facts.node !== undefined && { node: this.facts.node }),
+      ...(onlyStarted && { onlyStarted }),
     };
     try {
       const outcome = await this.#ports.submit(command);

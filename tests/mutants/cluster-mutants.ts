@@ -4,6 +4,7 @@ import type { Mutant } from "./run-mutant.ts";
 const STATEMENTS = "src/stores/postgres/commit-statements.ts";
 
 const storeNodes = "tests/conformance/store/postgres-nodes.test.ts";
+const twoNodes = "tests/conformance/store/two-nodes.test.ts";
 const followed = "tests/conformance/store/postgres-followed.test.ts";
 
 export const clusterMutants: readonly Mutant[] = [
@@ -109,5 +110,41 @@ export const clusterMutants: readonly Mutant[] = [
       },
     ],
     killers: [{ file: followed, title: "a node's time is the database's", says: "AssertionError" }],
+  },
+  {
+    name: "a session in memory is taken for open, whatever another node did to it",
+    breaks: "L3",
+    edits: [
+      {
+        file: "src/stores/postgres/decision-writer.ts",
+        find: "return rows.length === 0 ? [] : [statements.checkSessions.step(rows, [rows.length])];",
+        replace: "void statements.checkSessions;\n  return rows.slice(rows.length) as never;",
+      },
+    ],
+    killers: [
+      {
+        file: twoNodes,
+        title: "a session that another node closes is given nothing",
+        says: "AssertionError",
+      },
+    ],
+  },
+  {
+    name: "a session that moved to another node is still open here",
+    breaks: "L3",
+    edits: [
+      {
+        file: STATEMENTS,
+        find: '\n      AND x.node IS NOT DISTINCT FROM ${of("node")} LIMIT 1 FOR KEY SHARE',
+        replace: " AND coalesce(${of(\"node\")}, '') IS NOT NULL LIMIT 1 FOR KEY SHARE",
+      },
+    ],
+    killers: [
+      {
+        file: twoNodes,
+        title: "a session that came to another node is acquired for",
+        says: "AssertionError",
+      },
+    ],
   },
 ];

@@ -61,8 +61,12 @@ export function acquire(fold: Fold, command: AcquireCommand, index: number): Com
  * one row is written; of the same instant the found ones come first, as they were started first. Started ones with limits are
  * left to the store, which counts who uses their slots; what is not due is passed over by `assign`.
  */
-function mayBeGranted(fold: Fold, { types }: AcquireCommand, index: number): readonly OperationKey[] {
-  const found = fold.targets(index);
+function mayBeGranted(
+  fold: Fold,
+  { types, onlyStarted }: AcquireCommand,
+  index: number,
+): readonly OperationKey[] {
+  const found = onlyStarted ? [] : fold.targets(index);
   const started = fold
     .started()
     .filter((record) => types.includes(record.type) && slotsOf(record).length === 0);

@@ -11,6 +11,7 @@ import type { CommitFailure, CommitResult } from "../../engine/store.ts";
 import { changedBy, merged as mergedResult, withPayloads } from "../commit-result.ts";
 import { decisionSteps } from "./decision-writer.ts";
 import type { HeldOperations } from "./held-operations.ts";
+import type { HeldSessions } from "./held-sessions.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import { describePostgresError, postgresFailure, sqlState, UnknownOutcome } from "./postgres-failure.ts";
 import { type PostgresPool, unavailable } from "./postgres-pool.ts";
@@ -36,18 +37,21 @@ export interface LaneOptions {
   clock: Clock & { readonly toleranceUs?: number };
   /** Shared by the lanes of a store. */
   held: HeldOperations;
+  heldSessions: HeldSessions;
 }
 
 export class CommitLane {
   readonly #pool: PostgresPool;
   readonly #clock: LaneOptions["clock"];
   readonly #held: HeldOperations;
+  readonly #heldSessions: HeldSessions;
   #connection: PostgresConnection | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  constructor({ pool, clock, held }: LaneOptions) {
+  constructor({ pool, clock, held, heldSessions }: LaneOptions) {
     this.#held = held;
+    this.#heldSessions = heldSessions;
     this.#pool = pool;
     this.#clock = clock;
   }
@@ -123,7 +127,7 @@ export class CommitLane {
 
   /** After a failure nothing that is remembered is sure. */
   async #cleanUp(error: unknown): Promise<void> {
-    this.#held.clear();
+    this.#forgetAll();
     if (sqlState(error) === PLAN_CHANGED) this.#connection?.destroy();
     if (this.#connection?.isBroken === false) await this.#connection.rollback();
   }
@@ -134,6 +138,7 @@ export class CommitLane {
       commands,
       mode,
       held: this.#held,
+      heldSessions: this.#heldSessions,
       now: this.#clock.now(),
       toleranceUs: this.#clock.toleranceUs ?? 0,
       ask: (steps) => (connection.inTransaction ? connection.burst(steps) : connection.begin(steps)),
@@ -159,6 +164,7 @@ export class CommitLane {
     const payloads = payloadsOf(bare.length > 0 ? (written[0] ?? []) : []);
     const changed = changedBy(decision, loaded.stored, payloads);
     this.#held.committed(changed, (text) => (loaded.versions.get(text) ?? 0) + 1);
+    this.#heldSessions.committed(commands, loaded.sessions, decision);
     const count = decision.events.length;
     const last = count > 0 ? (written[steps.length - 1]?.[0]?.[0] as number) : 0;
     return {
@@ -166,6 +172,11 @@ export class CommitLane {
       changed,
       positions: count > 0 ? [{ first: last - count + 1, last }] : [],
     };
+  }
+
+  #forgetAll(): void {
+    this.#held.clear();
+    this.#heldSessions.clear();
   }
 
   /** What another node made ready, by a clock that is a little ahead, is ready. */
@@ -179,7 +190,7 @@ export class CommitLane {
     if (this.#isClosed && this.#connection === null) throw new RpcError("SHUTTING_DOWN");
     if (this.#connection === null || this.#connection.isBroken) {
       this.#connection = null;
-      this.#held.clear();
+      this.#forgetAll();
       this.#connection = await this.#pool.connect(true);
     }
     return this.#connection;

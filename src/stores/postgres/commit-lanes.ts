@@ -5,6 +5,7 @@ import { keyText } from "../../engine/decision.ts";
 import type { OperationKey } from "../../engine/operation.ts";
 import { CommitLane, type LaneCommit, type LaneOptions } from "./commit-lane.ts";
 import { HeldOperations } from "./held-operations.ts";
+import { HeldSessions } from "./held-sessions.ts";
 
 /** The committer sends no third batch before one of two is answered. */
 export const LANES = 2;
@@ -23,8 +24,9 @@ export class CommitLanes {
   readonly #inFlight = new Set<InFlight>();
   #lastAnswer: Promise<unknown> = Promise.resolve();
 
-  constructor(options: Omit<LaneOptions, "held">) {
-    this.#lanes = Array.from({ length: LANES }, () => new CommitLane({ ...options, held: this.#held }));
+  constructor(options: Omit<LaneOptions, "held" | "heldSessions">) {
+    const lane = { ...options, held: this.#held, heldSessions: new HeldSessions() };
+    this.#lanes = Array.from({ length: LANES }, () => new CommitLane(lane));
   }
 
   /** See Store.commit. */
@@ -75,9 +77,13 @@ export class CommitLanes {
         case "restartWatch":
           // What they touch is found by the store.
           return null;
+        case "acquire":
+          // Each takes what is in its own batch, so two of one session do not meet.
+          if (command.onlyStarted) break;
+          keys.add(command.session);
+          break;
         case "openSession":
         case "heartbeat":
-        case "acquire":
           keys.add(command.session);
           break;
         case "tickDue":

@@ -260,6 +260,21 @@ export const putSessions: RowStatement = insertRows(
   `ON CONFLICT (session) DO UPDATE SET ${sessionColumns.map(([column]) => `${column} = excluded.${column}`).join(", ")}`,
 );
 
+/**
+ * Sessions that are granted something from memory: session, node; behind them how many. They must not be closed, nor taken by
+ * another node, before this commit:
+ *
+ *   this node remembers S -> another node closes S and settles what it holds -> S is given an operation, which nobody ever ends.
+ */
+export const checkSessions: RowStatement = new RowStatement(
+  "check_sessions",
+  texts("session", "node"),
+  ({ of, from, next }) => `SELECT belay_expect(count(*), $${next}) FROM (
+    SELECT found.one ${from === "" ? "FROM (SELECT 1) v" : from}
+    CROSS JOIN LATERAL (SELECT 1 AS one FROM sessions x WHERE x.session = ${of("session")}
+      AND x.node IS NOT DISTINCT FROM ${of("node")} LIMIT 1 FOR KEY SHARE) found) kept`,
+);
+
 export const beatSessions: RowStatement = new RowStatement(
   "beat_sessions",
   [

@@ -21,7 +21,8 @@ type Row = readonly SqlValue[];
 
 /** The steps of a decision; empty where it writes nothing. The feed's, if there is one, is the last. */
 export function decisionSteps(decision: Decision, loaded: LoadedReadSet, now: Instant): Step[] {
-  const steps: Step[] = [];
+  // First: whoever closes a session, or takes it, locks it before its operations.
+  const steps = checkSteps(loaded);
   const add = (statement: RowStatement, rows: readonly Row[], ...more: SqlValue[]): void => {
     if (rows.length > 0) steps.push(statement.step(rows, more));
   };
@@ -81,6 +82,11 @@ export function decisionSteps(decision: Decision, loaded: LoadedReadSet, now: In
   );
   if (decision.events.length > 0) steps.push(feedStep(decision, loaded, now));
   return steps;
+}
+
+function checkSteps({ rememberedSessions }: LoadedReadSet): Step[] {
+  const rows = [...rememberedSessions.values()].map(({ session, node = null }) => [session, node]);
+  return rows.length === 0 ? [] : [statements.checkSessions.step(rows, [rows.length])];
 }
 
 /** Every update is a compare-and-set on the version that was read. What was only read from memory is compared, too. */

@@ -38,11 +38,13 @@ export class PendingPool {
   }
 
   /**
-   * The first questions; none without an acquire. `targets`: how many operations the batch touches that it does not name, each
+   * The first questions; none without an acquire that looks for any. `targets`: how many operations the batch touches that it does not name, each
    * of which may be one that an acquire would have taken.
    */
   steps(commands: readonly Command[], targets: number): Question[] {
-    const acquires = commands.filter((command): command is AcquireCommand => command.type === "acquire");
+    const acquires = commands.filter(
+      (command): command is AcquireCommand => command.type === "acquire" && !command.onlyStarted,
+    );
     this.#types = [...new Set(acquires.flatMap(({ types }) => types))].sort();
     if (this.#types.length === 0) return [];
     // One more for each command that may take one away: a session that gets fewer than it asked for believes that there

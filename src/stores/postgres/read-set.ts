@@ -2,7 +2,7 @@
 // and the store finds for them; then the ancestors of that, and what was found of it. What is read is locked, but for
 // what this process remembers: writing that is a compare-and-set.
 import type { Instant } from "../../base/clock.ts";
-import type { Command } from "../../engine/commands.ts";
+import type { AcquireCommand, Command } from "../../engine/commands.ts";
 import {
   byStartOrder,
   keyText,
@@ -33,6 +33,7 @@ import {
 import { rowToSession, type SessionRow } from "../session-rows.ts";
 import { takeSlots } from "./commit-statements.ts";
 import type { HeldOperations } from "./held-operations.ts";
+import type { HeldSessions } from "./held-sessions.ts";
 import { keyRow, sortedKeys } from "./key-rows.ts";
 import { PendingPool } from "./pending-pool.ts";
 import type { Rows, Step } from "./postgres-burst.ts";
@@ -54,6 +55,8 @@ export interface LoadedReadSet extends ReadSet {
   versions: ReadonlyMap<string, number>;
   /** Those that were taken from memory, without a lock. */
   remembered: ReadonlySet<string>;
+  /** Sessions that were taken from memory, without a lock. */
+  rememberedSessions: ReadonlyMap<string, SessionRecord>;
   isFromMemory: boolean;
   /** What acquires have found, by keyText: locked rows whose payloads are not read yet. */
   bare: ReadonlyMap<string, OperationRecord>;
@@ -68,6 +71,7 @@ export interface LoadScope {
   commands: readonly Command[];
   mode: LoadMode;
   held: HeldOperations;
+  heldSessions: HeldSessions;
   now: Instant;
   /** How far apart the clocks of two nodes may be, in microseconds: what another one made ready is ready here. */
   toleranceUs: number;
@@ -93,6 +97,7 @@ class Loading implements LoadedReadSet {
   readonly stored = new Map<string, StoredOperation>();
   readonly versions = new Map<string, number>();
   readonly remembered = new Set<string>();
+  readonly rememberedSessions = new Map<string, SessionRecord>();
   readonly requestKeys = new Map<string, RequestKeyRecord>();
   readonly sessions = new Map<string, SessionRecord>();
   readonly slots = new Map<string, number>();
@@ -167,7 +172,7 @@ class Loading implements LoadedReadSet {
   #askForSessions(commands: readonly Command[]): void {
     const ids = { kept: new Set<string>(), beaten: new Set<string>(), closed: new Set<string>() };
     for (const command of commands) {
-      if (command.type === "acquire") ids.kept.add(command.session);
+      if (command.type === "acquire" && !this.#recalls(command)) ids.kept.add(command.session);
       // A session that moves to another node waits for what its former node is being granted for it, and is seen after it.
       if (command.type === "heartbeat") (command.takesOver ? ids.closed : ids.beaten).add(command.session);
       if (command.type === "closeSession") ids.closed.add(command.session);
@@ -184,8 +189,19 @@ class Loading implements LoadedReadSet {
     ask(statements.sessionsKept, ids.kept);
   }
 
+  /** Whether the session can be taken from memory: nothing but the batch itself is looked at for it. */
+  #recalls({ onlyStarted, session }: AcquireCommand): boolean {
+    const { mode, heldSessions } = this.#scope;
+    const held = onlyStarted && mode === "hopeful" ? heldSessions.get(session) : undefined;
+    if (held === undefined) return false;
+    this.sessions.set(session, held);
+    this.rememberedSessions.set(session, held);
+    return true;
+  }
+
   #addSession(row: readonly ColumnValue[]): SessionRecord {
     const session = rowToSession(row as unknown as SessionRow);
+    this.rememberedSessions.delete(session.session); // it is locked
     this.sessions.set(session.session, session);
     return session;
   }
@@ -390,7 +406,7 @@ class Loading implements LoadedReadSet {
       this.lockedSlots.length === 0 && this.#scope.commands.every((command) => this.#isPlain(command));
     const taken = new Map<string, number>();
     for (const [index, command] of this.#scope.commands.entries()) {
-      if (command.type !== "acquire") continue;
+      if (command.type !== "acquire" || command.onlyStarted) continue;
       const rest = ordered.filter(({ type }) => command.types.includes(type));
       const [type = ""] = command.types;
       const from = taken.get(type) ?? 0;

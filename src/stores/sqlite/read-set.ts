@@ -110,7 +110,8 @@ export class ReadSetLoader {
           loading.noteAlive(command.session, command.type === "openSession");
           break;
         case "acquire":
-          if (loading.isOpen(command.session)) this.#findPending(loading, index, command, now);
+          if (loading.isOpen(command.session) && !command.onlyStarted)
+            this.#findPending(loading, index, command, now);
           break;
         case "tickDue":
           loading.takers += this.#target(loading, index, this.#tickDue, now, command.limit);

@@ -123,6 +123,7 @@ export class Run {
           limit: number,
           guarded: flag,
           begin: number > 1,
+          onlyStarted: step.rule === "supersede" || step.rule === "child",
         };
       case "assign":
         return { type: "assign", key, session, guarded: flag, begin: number > 1 };

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { randomBase36 } from "../../../src/base/random.ts";
 import type {
+  AcquireCommand,
   CancelCommand,
   Command,
   CommandOutcome,
@@ -165,9 +166,9 @@ export class World {
     return { type: "delete", key: keyOf(key), requestedBy: "user:bob", origin: "google/rest" };
   }
 
-  acquire(limit: number, changes: { types?: string[]; session?: string } = {}): Command {
-    const { types = [this.type], session = this.session } = changes;
-    return { type: "acquire", session, types, limit, guarded: true, begin: true };
+  acquire(limit: number, changes: Partial<AcquireCommand> = {}): AcquireCommand {
+    const { type, session } = this;
+    return { type: "acquire", session, types: [type], limit, guarded: true, begin: true, ...changes };
   }
 
   openSession(session = this.session, changes: Partial<OpenSessionCommand> = {}): Command {

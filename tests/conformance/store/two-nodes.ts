@@ -90,6 +90,8 @@ export function exerciseTwoNodes(pair: () => { harness: PostgresHarness; other: 
     const { session } = w;
     await w.commit(w.openSession(session, { kind: "remote", leaseMs: 15_000, node: "a" }), w.start());
     const beat = { type: "heartbeat", session } as const;
+    const ofBatch = w.acquire(1, { onlyStarted: true, node: "a" });
+    await w.commit(w.start(), ofBatch);
     const commitThere = async (command: Parameters<World["run"]>[0]) =>
       (await other.commit([command])).outcomes[0];
     expectRefused(await commitThere({ ...beat, node: "b" }), "SESSION_MOVED");
@@ -103,10 +105,30 @@ export function exerciseTwoNodes(pair: () => { harness: PostgresHarness; other: 
       guarded: true,
       begin: true,
     } as const;
+    const { outcomes } = await w.commit(w.start(), ofBatch);
+    expectRefused(outcomes[1], "SESSION_MOVED");
+    assert.equal(expectOutcome(outcomes[0], "operation").record.state, "PENDING");
     expectRefused(await w.run({ ...acquire, node: "a" }), "SESSION_MOVED");
     expectRefused(await w.run({ ...beat, node: "a" }), "SESSION_MOVED");
     assert.equal(expectOutcome(await commitThere({ ...acquire, node: "b" }), "granted").grants.length, 1);
     const [stored] = (await w.store.listSessions()).filter((open) => open.session === session);
     assert.equal(stored?.node, "b");
+  });
+
+  test("a session that another node closes is given nothing more by the node that remembers it", async () => {
+    const { harness, other } = pair();
+    const w = new World(harness);
+    for (let round = 0; round < 30; round++) {
+      const session = `${w.session}-${round}`;
+      const acquire = w.acquire(1, { session, onlyStarted: true });
+      await w.commit(w.openSession(session), w.start(), acquire);
+      const last = w.start();
+      await Promise.all([
+        w.commit(last, acquire),
+        other.commit([{ type: "closeSession", session, survivors: [] }]),
+      ]);
+      const { record } = await w.get(last.key);
+      assert.equal(record.lease, null, `of the closed session ${session}`);
+    }
   });
 }
