@@ -263,7 +263,8 @@ for (const [name, script, processes, graceMs, mechanism] of cancelRows) {
     // A quick stop brings its steps along; `phases` has them, however they were told.
     const { steps: _, ...told } = { steps: [], ...end };
     assert.deepEqual(told, { type: "stopped", attempt: end.attempt, evidence: "PROCESS_EXITED", mechanism });
-    assert.deepEqual(phases, mechanism === "SIGKILL" ? escalated : acknowledged);
+    // On a busy machine the grace is over before the step of its beginning is told.
+    assert.deepEqual(phases.toSorted(), (mechanism === "SIGKILL" ? escalated : acknowledged).toSorted());
     assert.ok(ms < graceMs + 2000, `${ms} ms`);
   });
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { delay } from "../../src/base/timers.ts";
 import { connect } from "../../src/client/client.ts";
 import { State } from "../../src/protocol/gen/belay/v1/operations_pb.ts";
+import { eventually } from "../../src/testing/eventually.ts";
 import type { RunLine } from "./fault-operations.ts";
 import { type Acknowledged, runLoad } from "./kill-load.ts";
 import { isAlive, readLines, stateName } from "./outside.ts";
@@ -19,6 +20,9 @@ export interface KillReport {
   unknown: number;
   startsPerSecond: number;
 }
+
+/** Acknowledged starts of a life before it is ended: some cancels are among the calls by then. */
+const STARTS_MIN = 128;
 
 const operations = new URL("./fault-operations.ts", import.meta.url);
 
@@ -41,11 +45,14 @@ export async function killUnderLoad(kills: number): Promise<KillReport> {
       await using process_ = await ServerProcess.start(server);
       let stopped = false;
       const began = performance.now();
+      const enough = acknowledged.starts.size + STARTS_MIN;
       const load = runLoad(`127.0.0.1:${server.port}`, acknowledged, () => stopped, {
         pids: files.pids,
         beats: files.beats,
       });
       await delay(200 + Math.random() * 1000);
+      // On a busy machine the first answers come later than that.
+      await eventually("the load has begun", () => acknowledged.starts.size >= enough);
       process_.kill("SIGKILL");
       await process_.exited();
       loadedMs += performance.now() - began;
