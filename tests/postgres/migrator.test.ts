@@ -28,6 +28,15 @@ const additive = step(
 );
 /** They do not: what they write is gone. */
 const breaking = step(newest + 2, newest + 2, "ALTER TABLE nodes DROP COLUMN note;");
+/** Little enough that PostgreSQL lets other connections learn of it when they next look by themselves. */
+const small = [
+  step(
+    1,
+    1,
+    `CREATE TABLE nodes (node TEXT, version TEXT, host TEXT, schema_max INTEGER, start_time BIGINT,
+      heartbeat_time BIGINT);`,
+  ),
+];
 const withAdditive = [...known, additive];
 const withBreaking = [...known, additive, breaking];
 
@@ -77,6 +86,28 @@ test("nodes that meet at an empty database make its schema once", async (t) => {
     applied,
     known.map(({ version, checksum }) => ({ version, checksum })),
   );
+});
+
+test("a node that looked before another made the schema, and waited for it, finds it there", async (t) => {
+  const { name, query } = await emptyDatabase(t);
+  const [first, late] = [0, 1].map(() => new PostgresPool({ url: databases.url(name), poolSize: 1 }, 0));
+  const holder = new Client({ connectionString: databases.url(name) });
+  await holder.connect();
+  t.after(() => Promise.all([first?.close(), late?.close()]));
+  assert.ok(first && late);
+  // What a connection has not found it remembers, and so does a statement that it has prepared.
+  assert.equal((await planMigrations(late, small)).current, 0);
+  await holder.query("SELECT pg_advisory_lock(hashtextextended('belay_schema', 0))");
+  const waiting =
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = " +
+    "(SELECT oid FROM pg_database WHERE datname = current_database())";
+  const making = openSchema(first, small);
+  await eventually("the first waits", async () => (await query(waiting)).length === 1);
+  const opening = openSchema(late, small);
+  await eventually("both wait", async () => (await query(waiting)).length === 2);
+  await holder.end();
+  await Promise.all([making, opening]);
+  assert.equal((await planMigrations(late, small)).current, 1);
 });
 
 test("a step that old nodes can work with is taken at open, beside them", async (t) => {

@@ -38,11 +38,18 @@ export interface SchemaState {
   liveNodes: readonly LiveNode[];
 }
 
+/**
+ * By a read of pg_class, not by to_regclass, which answers from what the connection remembers:
+ *
+ *   A and B find no schema -> B waits for A's lock -> A commits the schema -> B still remembers that there is none, makes it
+ *   once more, and fails.
+ */
 const findSchema: Statement = {
   name: "schema_find",
-  text: `SELECT current_database()::TEXT, current_setting('server_version_num')::INTEGER,
-    to_regclass('belay_schema') IS NOT NULL,
-    ARRAY(SELECT name FROM unnest($1::TEXT[]) AS name WHERE to_regclass(name) IS NOT NULL)`,
+  text: `WITH visible AS (SELECT relname::TEXT AS name FROM pg_catalog.pg_class WHERE pg_table_is_visible(oid))
+    SELECT current_database()::TEXT, current_setting('server_version_num')::INTEGER,
+      EXISTS (SELECT 1 FROM visible WHERE name = 'belay_schema'),
+      ARRAY(SELECT name FROM visible WHERE name = ANY($1::TEXT[]) ORDER BY name)`,
 };
 const readApplied: Statement = {
   name: "schema_applied",
