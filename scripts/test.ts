@@ -164,7 +164,9 @@ function selectSteps(only: string | undefined, isFull: boolean): typeof testStep
       throw new TypeError(`there is no step ${name}; the steps are: ${known.join(", ")}`);
   }
   const chosen = testSteps.filter((step) => names?.includes(step.name) ?? true);
-  return isFull ? chosen.filter((step) => step.kind === "folder" && step.long) : chosen;
+  return chosen.filter((step) =>
+    step.kind === "folder" ? !isFull || step.long : (step.full ?? false) === isFull,
+  );
 }
 
 async function runSteps(only: string | undefined, isFull: boolean): Promise<StepResult[]> {

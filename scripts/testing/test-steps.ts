@@ -1,5 +1,5 @@
 // The one table of what `npm test` and `npm run test:full` run, in order. `npm test` runs every step; the full run adds
-// the *.long.test.ts files, and runs nothing twice.
+// the *.long.test.ts files and the commands that only it needs, and runs nothing twice.
 
 /** A command that counts as one test. */
 export interface CommandStep {
@@ -8,6 +8,8 @@ export interface CommandStep {
   command: readonly [string, ...string[]];
   /** A folder with a lock file of its own, which is installed first. */
   installs?: string;
+  /** True if only the full run needs it. */
+  full?: boolean;
 }
 
 /** A folder of test files, `*.test.ts` at any depth. Without a file it fails. */
@@ -41,7 +43,12 @@ export const LANES = 3;
 export const testSteps: readonly TestStep[] = [
   { kind: "command", name: "lint", command: ["biome", "check", "--error-on-warnings", "."] },
   { kind: "command", name: "types", command: ["tsc", "-p", "tsconfig.json"], installs: "tests/interop" },
-  { kind: "command", name: "build-types", command: ["tsc", "-p", "tsconfig.build.json", "--noEmit"] },
+  {
+    kind: "command",
+    name: "build-types",
+    command: ["tsc", "-p", "tsconfig.build.json", "--noEmit"],
+    full: true,
+  },
   { kind: "folder", name: "cli", folder: "tests/cli", postgres: true, long: true },
   { kind: "folder", name: "conformance", folder: "tests/conformance", postgres: true, long: true },
   { kind: "folder", name: "search", folder: "tests/simulation", fileMinutes: 4, long: true },

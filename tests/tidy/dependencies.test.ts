@@ -1,7 +1,7 @@
 // What an install of Belay brings: exact versions, permissive licences, and no script that runs by itself.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readText } from "./source-tree.ts";
+import { readText, repositoryFiles } from "./source-tree.ts";
 
 interface LockEntry {
   version?: string;
@@ -12,6 +12,7 @@ interface LockEntry {
   os?: string[];
   hasInstallScript?: boolean;
   dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
   integrity?: string;
 }
 
@@ -56,6 +57,23 @@ function runtimePackages(): string[] {
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
 }
+
+test("every lock file holds the packages of all platforms: without one of them npm ci refuses it", () => {
+  const files = repositoryFiles().filter((path) => path.endsWith("package-lock.json"));
+  assert.ok(files.length >= 4);
+  for (const file of files) {
+    const { packages } = JSON.parse(readText(file)) as { packages: Record<string, LockEntry> };
+    const held = new Set(Object.keys(packages).map(nameOf));
+    const named = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+      Object.keys(optionalDependencies),
+    );
+    assert.deepEqual(
+      named.filter((name) => !held.has(name)),
+      [],
+      file,
+    );
+  }
+});
 
 test("every direct dependency is pinned to one version", () => {
   const all = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies });
