@@ -8,6 +8,7 @@ import type { Results } from "./results-page.ts";
 const rounds = [90, 100, 110];
 const row = (suite: string, name: string) => ({
   ...{ suite, name, rounds, value: 100, unit: "1/s", target: "-", met: true },
+  ...{ commit: "abc1234", date: "2026-11-22" },
 });
 const results: Results = {
   commit: "abc1234",

@@ -3,10 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { type Bar, drawBarChart } from "./bar-chart.ts";
-import type { Measurement } from "./measurement.ts";
-import { type Results, showFigure } from "./results-page.ts";
-
-type Row = Measurement & { suite: string };
+import { type Results, type SuiteRow as Row, showFigure } from "./results-page.ts";
 
 interface Chart {
   file: string;
@@ -119,6 +116,13 @@ const chapters: readonly { title: string; text: string; suites: readonly string[
   },
 ];
 
+/** Of the suites that are on the page. */
+function commitsOf({ results }: Results): string {
+  const names = new Set(chapters.flatMap(({ suites }) => suites));
+  const rows = results.filter(({ suite }) => names.has(suite));
+  return [...new Set(rows.map(({ commit, date }) => `${commit}, ${date}`))].join("; ");
+}
+
 /** The page's text, and the charts' by their file names. */
 export function performancePage(results: Results): { page: string; images: Map<string, string> } {
   const images = new Map<string, string>();
@@ -129,7 +133,7 @@ export function performancePage(results: Results): { page: string; images: Map<s
     "Every figure here comes from a run of `npm run bench`, which writes this page; none is written by hand. The method, and what is not",
     "measured, is in [the results](../../bench/RESULTS.md).",
     "",
-    `Commit ${results.commit}, ${results.date}, ${results.machine}. ${versions.join(", ")}.`,
+    `Commit ${commitsOf(results)}, ${results.machine}. ${versions.join(", ")}.`,
     "",
     "Run it yourself: `npm run bench -- peers sqlite` (about half an hour), one suite by its name (`npm run bench -- peer-live-500`), some subjects",
     "only (`npm run bench -- peer-live-500 belay pg-boss-tuned`), `--quick` for one short round. `node bench/profile.ts belay live 500` shows where the",

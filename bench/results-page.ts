@@ -8,8 +8,11 @@ export interface Results {
   machine: string;
   /** Of everything that was measured: Node, PostgreSQL, Redis, the peers. */
   versions: Readonly<Record<string, string>>;
-  results: (Measurement & { suite: string })[];
+  results: SuiteRow[];
 }
+
+/** A figure, and of which run it is: a run of some suites keeps the others' figures. */
+export type SuiteRow = Measurement & { suite: string; commit: string; date: string };
 
 /** Three digits; `-` where there was nothing to see. */
 export function showFigure(value: number | null): string {
@@ -60,7 +63,7 @@ export function resultsPage(results: Results, suites: readonly Suite[]): string 
   const lines = [
     "# Benchmark results",
     "",
-    `Measured by \`npm run bench\` at commit ${results.commit}, ${results.date}, on ${results.machine}.`,
+    `Measured by \`npm run bench\` on ${results.machine}; each suite says at which commit.`,
     `Versions: ${versions.join(", ")}.`,
     method,
   ];
@@ -71,6 +74,8 @@ export function resultsPage(results: Results, suites: readonly Suite[]): string 
       `## ${suite.name}`,
       "",
       suite.method,
+      "",
+      `Commit ${rows[0]?.commit}, ${rows[0]?.date}.`,
       "",
       "| figure | median | rounds | target | |",
       "|---|---|---|---|---|",

@@ -109,7 +109,7 @@ try {
     const began = performance.now();
     console.log(`${suite.name}: ${suite.method}`);
     for (const row of await suite.run(options)) {
-      results.results.push({ suite: suite.name, ...row });
+      results.results.push({ suite: suite.name, commit: results.commit, date: results.date, ...row });
       const verdict = row.target === "-" ? "" : row.met ? `met (${row.target})` : `MISSED (${row.target})`;
       console.log(
         `  ${row.name.padEnd(44)} ${showFigure(row.value).padStart(9)} ${row.unit.padEnd(4)} [${row.rounds.map(showFigure).join(", ")}] ${verdict}`,
