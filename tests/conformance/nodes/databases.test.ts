@@ -72,12 +72,16 @@ test("each service's operations are in its own database, and one worker has the 
 test("a watch tells what happens in its service's database", async () => {
   const names: string[] = [];
   const name = await begun(other);
+  let isThere = false;
   const watching = (async () => {
-    for await (const event of other.watch({ names: [name] })) {
+    for await (const event of other.watch({ names: [name], initial: true })) {
+      isThere = true;
       if (event.type === "change") names.push(event.event.name);
       if (event.type === "change" && event.event.state === State.CANCELLED) return;
     }
   })();
+  // Before it is there the cancel may be over: then it has nothing to tell, and ends.
+  await eventually("the watch", () => isThere);
   await other.cancel(name);
   await watching;
   assert.ok(names.includes(name));
