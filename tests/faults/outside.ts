@@ -2,6 +2,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type State, StateSchema } from "../../src/protocol/gen/belay/v1/operations_pb.ts";
 
+/** What the kernel says of a process; null if it is gone, which may be at any moment, or if nothing is said of processes here. */
+function statOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return null;
+  }
+}
+
 /** True if a process runs; a zombie that nobody has reaped yet runs nothing. */
 export function isAlive(pid: number): boolean {
   try {
@@ -9,15 +18,13 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-  const file = `/proc/${pid}/stat`;
-  const stat = existsSync(file) ? readFileSync(file, "utf8") : "";
-  return !/\) [ZX] /.test(stat);
+  const stat = statOf(pid);
+  return stat === null ? !existsSync("/proc/self") : !/\) [ZX] /.test(stat);
 }
 
 /** True if a process is stopped, by SIGSTOP for instance. */
 export function isStopped(pid: number): boolean {
-  const file = `/proc/${pid}/stat`;
-  return existsSync(file) && /\) T /.test(readFileSync(file, "utf8"));
+  return /\) T /.test(statOf(pid) ?? "");
 }
 
 /** The lines of a file; none if it is not there. */
