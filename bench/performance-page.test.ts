@@ -11,8 +11,6 @@ const row = (suite: string, name: string) => ({
   ...{ commit: "abc1234", date: "2026-11-22" },
 });
 const results: Results = {
-  commit: "abc1234",
-  date: "2026-11-22",
   machine: "2 cores",
   versions: { node: "24.0.0", postgres: "18.4" },
   results: [

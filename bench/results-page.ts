@@ -3,8 +3,6 @@ import { type Measurement, ROUNDS, type Suite } from "./measurement.ts";
 
 /** What a run of the bench leaves behind: `results.json`. */
 export interface Results {
-  commit: string;
-  date: string;
   machine: string;
   /** Of everything that was measured: Node, PostgreSQL, Redis, the peers. */
   versions: Readonly<Record<string, string>>;

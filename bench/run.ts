@@ -97,9 +97,9 @@ const isWhole = !options.isQuick && options.subjects.length === 0 && options.row
 const usesPeers = selected.some((suite) => !groups["server"]?.includes(suite));
 if (usesPeers) preparePeers();
 const before = previous();
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+const date = new Date().toISOString().slice(0, 10);
 const results: Results = {
-  commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
-  date: new Date().toISOString().slice(0, 10),
   machine: `${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
   versions: usesPeers ? await findVersions() : { node: process.versions.node, ...before?.versions },
   results: (before?.results ?? []).filter((row) => !selected.some((suite) => suite.name === row.suite)),
@@ -109,7 +109,7 @@ try {
     const began = performance.now();
     console.log(`${suite.name}: ${suite.method}`);
     for (const row of await suite.run(options)) {
-      results.results.push({ suite: suite.name, commit: results.commit, date: results.date, ...row });
+      results.results.push({ suite: suite.name, commit, date, ...row });
       const verdict = row.target === "-" ? "" : row.met ? `met (${row.target})` : `MISSED (${row.target})`;
       console.log(
         `  ${row.name.padEnd(44)} ${showFigure(row.value).padStart(9)} ${row.unit.padEnd(4)} [${row.rounds.map(showFigure).join(", ")}] ${verdict}`,

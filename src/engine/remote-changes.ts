@@ -1,6 +1,8 @@
 // What other processes commit to a shared store, and whom it concerns here. Thousands of changes a second that concern nobody
 // cost a look into some maps each; only what somebody waits for or works on is read, once for all of them.
+
 import type { Clock, Instant } from "../base/clock.ts";
+import { dropOldest } from "../base/drop-oldest.ts";
 import type { Logger } from "../base/logger.ts";
 import { startTimer, type Timer } from "../base/timers.ts";
 import { keyOf, keyText } from "./decision.ts";
@@ -141,11 +143,7 @@ export class RemoteChanges implements StoreFollower {
     this.#standing.delete(text);
     if (isDone(record.state) || record.deleteTime !== null || this.#isClosed) return;
     this.#standing.set(text, record);
-    if (this.#standing.size <= STANDING_MAX) return;
-    for (const oldest of this.#standing.keys()) {
-      this.#standing.delete(oldest);
-      return;
-    }
+    dropOldest(this.#standing, STANDING_MAX);
   }
 
   #noteRecent(text: string, revision: number): void {

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
+import { after, before, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startTimer } from "../../src/base/timers.ts";
 
@@ -155,4 +155,15 @@ export async function startServer(
   });
   const [, address = ""] = await belay.says("stdout", /serving on http:\/\/(\S+) /);
   return Object.assign(belay, { address, folder });
+}
+
+/** One server for all tests of a suite: call it inside of `describe`. `started` is given it before the first of them. */
+export function serverOfSuite(args: readonly string[], started: (server: RunningServer) => void): void {
+  const cleanups: (() => unknown)[] = [];
+  before(async () => {
+    started(await startServer({ after: (cleanup) => cleanups.unshift(cleanup as () => unknown) }, args));
+  });
+  after(async () => {
+    for (const cleanup of cleanups) await cleanup();
+  });
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   BelayProcess,
@@ -11,22 +11,15 @@ import {
   type RunningServer,
   type RunResult,
   runBelay,
-  startServer,
+  serverOfSuite,
 } from "./belay-process.ts";
 
 const operationsFile = fileURLToPath(new URL("./operations.ts", import.meta.url));
 
 describe("cancelling and watching", () => {
-  const cleanups: (() => unknown)[] = [];
   let server: RunningServer;
 
-  before(async () => {
-    const context = { after: (f: unknown) => cleanups.unshift(f as () => unknown) };
-    server = await startServer(context as never, ["--operations", operationsFile]);
-  });
-  after(async () => {
-    for (const cleanup of cleanups) await cleanup();
-  });
+  serverOfSuite(["--operations", operationsFile], (started) => (server = started));
 
   const env = (): Record<string, string> => ({ BELAY_SERVER: server.address });
   const run = (...args: string[]): Promise<RunResult> => runBelay(args, { env: env() });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   BelayProcess,
@@ -12,24 +12,15 @@ import {
   type RunningServer,
   type RunResult,
   runBelay,
-  startServer,
+  serverOfSuite,
 } from "./belay-process.ts";
 
 const operationsFile = fileURLToPath(new URL("./operations.ts", import.meta.url));
 
 describe("the commands", () => {
-  const cleanups: (() => unknown)[] = [];
   let server: RunningServer;
 
-  before(async () => {
-    server = await startServer({ after: (f) => cleanups.unshift(f as () => unknown) }, [
-      "--operations",
-      operationsFile,
-    ]);
-  });
-  after(async () => {
-    for (const cleanup of cleanups) await cleanup();
-  });
+  serverOfSuite(["--operations", operationsFile], (started) => (server = started));
 
   const run = (...args: string[]): Promise<RunResult> =>
     runBelay(args, { env: { BELAY_SERVER: server.address } });

@@ -1,6 +1,6 @@
 // belay exec, as a process: the command's streams and exit code, and cancels from here and from afar.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { delay } from "../../src/base/timers.ts";
 import {
   BelayProcess,
@@ -8,20 +8,13 @@ import {
   type RunningServer,
   type RunResult,
   runBelay,
-  startServer,
+  serverOfSuite,
 } from "./belay-process.ts";
 
 describe("belay exec", () => {
-  const cleanups: (() => unknown)[] = [];
   let server: RunningServer;
 
-  before(async () => {
-    const context = { after: (f: unknown) => cleanups.unshift(f as () => unknown) };
-    server = await startServer(context as never);
-  });
-  after(async () => {
-    for (const cleanup of cleanups) await cleanup();
-  });
+  serverOfSuite([], (started) => (server = started));
 
   const env = (): Record<string, string> => ({ BELAY_SERVER: server.address });
   const run = (...args: string[]): Promise<RunResult> => runBelay(args, { env: env() });

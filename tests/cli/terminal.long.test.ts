@@ -3,27 +3,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { BelayProcess, belayCommand, type RunningServer, runBelay, startServer } from "./belay-process.ts";
+import { BelayProcess, belayCommand, type RunningServer, runBelay, serverOfSuite } from "./belay-process.ts";
 
 const operationsFile = fileURLToPath(new URL("./operations.ts", import.meta.url));
 const hasScript = /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
 
 describe("on a terminal", { skip: hasScript ? false : "script(1) of util-linux is not installed" }, () => {
-  const cleanups: (() => unknown)[] = [];
   let server: RunningServer;
   let count = 0;
 
-  before(async () => {
-    server = await startServer({ after: (f) => cleanups.unshift(f as () => unknown) }, [
-      "--operations",
-      operationsFile,
-    ]);
-  });
-  after(async () => {
-    for (const cleanup of cleanups) await cleanup();
-  });
+  serverOfSuite(["--operations", operationsFile], (started) => (server = started));
 
   /** `belay` on a terminal of the given width. */
   const onTerminal = (

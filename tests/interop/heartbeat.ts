@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isAlive } from "../faults/outside.ts";
 
 /** How long a start or stop of work may take to be seen. */
 const PATIENCE_MS = 15_000;
@@ -20,22 +21,6 @@ export const HEARTBEAT_FOLDER = "BELAY_INTEROP_HEARTBEATS";
 /** The last segment of an operation's name: the file of its heartbeats, and its id in the dialect yandex. */
 export function idOf(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);
-}
-
-/** True if there is such a process; one that has ended and whose parent has not asked for it yet is none. */
-function isAlive(pid: number): boolean {
-  try {
-    // The state stands behind the name in brackets.
-    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    // No /proc at all (macOS), or no such process.
-    if (existsSync("/proc/self")) return false;
-  }
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 /** The folder of one server's work. */

@@ -1,7 +1,9 @@
 // One span for each attempt, from its begin to its end, for a tracer that somebody else has registered. The caller's trace
 // context is kept in memory only: after a restart of the server an attempt has its span, in a trace of its own.
+
 import type { Context, Link, Span, SpanContext, Tracer } from "@opentelemetry/api";
 import { type Instant, MICROS_PER_MS } from "../../base/clock.ts";
+import { dropOldest } from "../../base/drop-oldest.ts";
 import { keyText } from "../decision.ts";
 import type { Commit, EngineObserver } from "../engine-metrics.ts";
 import { isDone, type OperationKey, type OperationRecord } from "../operation.ts";
@@ -145,8 +147,5 @@ function timeOf(instant: Instant): number {
 function remember(contexts: Map<string, SpanContext>, text: string, context: SpanContext): void {
   contexts.delete(text);
   contexts.set(text, context);
-  for (const oldest of contexts.keys()) {
-    if (contexts.size <= CONTEXTS_MAX) return;
-    contexts.delete(oldest);
-  }
+  dropOldest(contexts, CONTEXTS_MAX);
 }

@@ -1,6 +1,8 @@
 // Tokens that were verified, by their hash: the second call with a token is answered without a signature check, in the
 // same turn of the event loop. Bounded in number and time.
+
 import { type Instant, MICROS_PER_SECOND } from "../../base/clock.ts";
+import { dropOldest } from "../../base/drop-oldest.ts";
 import type { VerifiedToken } from "./verified-token.ts";
 
 const ENTRIES_MAX = 10_000;
@@ -34,12 +36,7 @@ export class TokenCache {
   set(hash: string, token: VerifiedToken, now: Instant): void {
     const until = Math.min(token.expiresAt, now + AGE_MAX_US);
     if (until <= now) return;
-    if (this.#entries.size >= this.#entriesMax) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest);
-        break;
-      }
-    }
+    dropOldest(this.#entries, this.#entriesMax - 1);
     this.#entries.set(hash, { token, until });
   }
 }

@@ -77,14 +77,11 @@ export class CommitLanes {
         case "restartWatch":
           // What they touch is found by the store.
           return null;
-        case "acquire":
-          // Each takes what is in its own batch, so two of one session do not meet.
-          if (command.onlyStarted) break;
-          keys.add(command.session);
-          break;
         case "openSession":
         case "heartbeat":
-          keys.add(command.session);
+        case "acquire":
+          // Two acquires of only what their own batches start do not meet.
+          if (command.type !== "acquire" || !command.onlyStarted) keys.add(command.session);
           break;
         case "tickDue":
         case "sweepChildren":

@@ -1,5 +1,6 @@
 // Operations that sessions of this process hold, as last committed by it: their reports come soon, and need no read. Another
 // node may have changed them since, so every write of one is a compare-and-set on its version.
+import { dropOldest } from "../../base/drop-oldest.ts";
 import { keyText } from "../../engine/decision.ts";
 import type { OperationKey, StoredOperation } from "../../engine/operation.ts";
 
@@ -25,10 +26,7 @@ export class HeldOperations {
       this.#held.delete(text);
       if (stored.record.lease !== null) this.#held.set(text, { stored, version: versionOf(text) });
     }
-    for (const oldest of this.#held.keys()) {
-      if (this.#held.size <= HELD_MAX) break;
-      this.#held.delete(oldest);
-    }
+    dropOldest(this.#held, HELD_MAX);
   }
 
   /** Another process has changed it. */

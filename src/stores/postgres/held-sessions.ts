@@ -1,5 +1,6 @@
 // Sessions that this process asks work for, as it last saw them. Another node may have closed or taken one since: what a commit
 // grants to a session from memory is committed only if the row is still as remembered (checkSessions).
+import { dropOldest } from "../../base/drop-oldest.ts";
 import type { Command } from "../../engine/commands.ts";
 import type { Decision, SessionRecord } from "../../engine/decision.ts";
 
@@ -37,10 +38,6 @@ export class HeldSessions {
   #put(record: SessionRecord): void {
     if (this.#held.get(record.session) === record) return;
     this.#held.set(record.session, record);
-    if (this.#held.size <= HELD_MAX) return;
-    for (const oldest of this.#held.keys()) {
-      this.#held.delete(oldest);
-      return;
-    }
+    dropOldest(this.#held, HELD_MAX);
   }
 }

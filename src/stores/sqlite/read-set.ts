@@ -1,6 +1,8 @@
 // Loads what a batch of commands may look at: the read set of `decide`, and what the store itself needs beside it.
+
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Instant } from "../../base/clock.ts";
+import { dropOldest } from "../../base/drop-oldest.ts";
 import type { AcquireCommand, Command, StartCommand } from "../../engine/commands.ts";
 import {
   byStartOrder,
@@ -83,10 +85,7 @@ export class ReadSetLoader {
       this.#held.delete(text);
       if (stored.record.lease !== null) this.#held.set(text, stored);
     }
-    for (const oldest of this.#held.keys()) {
-      if (this.#held.size <= HELD_MAX) break;
-      this.#held.delete(oldest);
-    }
+    dropOldest(this.#held, HELD_MAX);
   }
 
   /** Call it inside the transaction that writes the decision. */

@@ -74,7 +74,7 @@ test("a watch tells what happens in its service's database", async () => {
   const name = await begun(other);
   let isThere = false;
   const watching = (async () => {
-    for await (const event of other.watch({ names: [name], initial: true })) {
+    for await (const event of other.watch({ names: [name] })) {
       isThere = true;
       if (event.type === "change") names.push(event.event.name);
       if (event.type === "change" && event.event.state === State.CANCELLED) return;
