@@ -153,6 +153,24 @@ const leases: readonly Mutant[] = [
     killers: [byLeaseEnd("the commands of a stopped worker die with its lease", "not within")],
   },
   {
+    name: "the half of a record that a killed writer left stays for good",
+    breaks: "S7",
+    edits: [
+      {
+        file: "src/worker/supervisor/reap-processes.ts",
+        find: "  records.removeHalfWritten();\n",
+        replace: "",
+      },
+    ],
+    killers: [
+      {
+        file: "src/worker/supervisor/supervisor-faults.test.ts",
+        title: "the half of a record that a killed writer left",
+        says: "AssertionError",
+      },
+    ],
+  },
+  {
     name: "work is aborted only when the lease has ended",
     breaks: "G2",
     edits: [

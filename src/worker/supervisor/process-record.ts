@@ -62,6 +62,15 @@ export class ProcessRecords {
     return records;
   }
 
+  /** Removes what a writer that was killed before its rename left; another process may be writing, and lives. */
+  removeHalfWritten(): void {
+    for (const file of this.#files()) {
+      const writer = /\.(\d+)\.tmp$/.exec(file)?.[1];
+      const isLeft = writer !== undefined && !readProcess(Number(writer))?.isAlive;
+      if (isLeft) rmSync(join(this.#folder, file), { force: true });
+    }
+  }
+
   #files(): string[] {
     try {
       return readdirSync(this.#folder);

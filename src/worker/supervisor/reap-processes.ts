@@ -27,6 +27,7 @@ export async function reapProcesses(
 ): Promise<readonly RemainingProcess[]> {
   const records = new ProcessRecords(processFolder);
   const bootId = readBootId();
+  records.removeHalfWritten();
   const left = records.read().filter((record) => record.bootId === bootId && !isRunning(record));
   for (const record of records.read()) if (record.bootId !== bootId) records.remove(record);
   const outcomes = await Promise.all(left.map((record) => reap(record, records, options.timeoutMs ?? 5_000)));

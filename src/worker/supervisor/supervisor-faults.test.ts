@@ -162,6 +162,17 @@ test("the reaper leaves alone what another boot, a living worker, or nobody know
   assert.equal(isAlive(pgid), false);
 });
 
+test("the half of a record that a killed writer left is removed, a living writer's is not", async (t) => {
+  const processes = join(temporaryFolder(t), "processes");
+  mkdirSync(processes);
+  const nobody = 2 ** 22 - 1;
+  for (const file of [`12.json.${nobody}.tmp`, `m.intent.json.${nobody}.tmp`, `13.json.${process.pid}.tmp`]) {
+    writeFileSync(join(processes, file), '{"pgid": 12');
+  }
+  assert.deepEqual(await reapProcesses(processes), []);
+  assert.deepEqual(readdirSync(processes), [`13.json.${process.pid}.tmp`]);
+});
+
 test("what cannot be ended in time is named, and its record stays", async (t) => {
   const processes = join(temporaryFolder(t), "processes");
   const marker = "never-ends";
