@@ -106,6 +106,23 @@ test("wait of a done operation asks once", async (t) => {
   assert.equal((await clientOf(t, peer).wait(NAME)).done, true);
 });
 
+test("wait of what a server that has answered before holds is one call, of WaitOperation", async (t) => {
+  let waits = 0;
+  const peer = await new Peer()
+    .on(Belay.method.getOperation, () => (waits === 0 ? running : assert.fail("it was looked at again")))
+    .on(Belay.method.waitOperation, () => {
+      waits++;
+      return succeeded;
+    })
+    .listen(t);
+  const client = clientOf(t, peer);
+  await client.get(NAME);
+  for (const count of [1, 2]) {
+    assert.equal((await client.wait(NAME)).state, State.SUCCEEDED);
+    assert.equal(waits, count);
+  }
+});
+
 test("wait answers the present state when its time is over", async (t) => {
   const timeouts: number[] = [];
   const peer = await new Peer()
@@ -139,6 +156,14 @@ test("wait outlives a restart of the server", async (t) => {
     .on(Belay.method.waitOperation, () => succeeded)
     .listen(t, first.port);
   assert.equal((await waiting).state, State.SUCCEEDED);
+});
+
+test("wait whose time is over while the server is away says that it is away", async (t) => {
+  const peer = await new Peer().on(Belay.method.getOperation, () => running).listen(t);
+  const client = clientOf(t, peer);
+  await client.get(NAME);
+  peer.close();
+  await assert.rejects(client.wait(NAME, { timeoutMs: 300 }), { code: "UNAVAILABLE" });
 });
 
 test("wait of an operation that is gone rejects with NOT_FOUND, at once", async (t) => {

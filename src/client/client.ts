@@ -203,10 +203,15 @@ export class BelayClient {
    * restart of the server.
    */
   async wait(name: string, options: WaitOptions = {}): Promise<Operation> {
-    let operation = await this.get(name, options);
-    if (operation.done) return operation;
+    const { timeoutMs = Number.POSITIVE_INFINITY } = options;
+    let operation: Operation | undefined;
+    // Only a server that was reached is waited for when it is away: where none has answered yet, this call shows it.
+    if (timeoutMs <= 0 || !this.#channel.hasAnswered) {
+      operation = await this.get(name, options);
+      if (operation.done) return operation;
+    }
     await waitUntilDone({
-      timeoutMs: options.timeoutMs ?? Number.POSITIVE_INFINITY,
+      timeoutMs,
       signal: options.signal,
       waitOnce: async (sliceMs) => {
         const { answer, seen } = await this.#waitOnce(name, sliceMs, options);
@@ -214,7 +219,7 @@ export class BelayClient {
         return answer;
       },
     });
-    return operation;
+    return operation ?? this.get(name, options); // the server was away all the time: this says how, or that it is back
   }
 
   /**

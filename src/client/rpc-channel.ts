@@ -49,6 +49,7 @@ export class RpcChannel {
   readonly #client: Client;
   readonly #token: (() => string) | undefined;
   readonly #overloadRetries: number;
+  #hasAnswered = false;
 
   /** `token` is asked before each call for what goes into its authorization header. */
   constructor(text: string, token?: () => string, overloadRetries: number = OVERLOAD_RETRIES) {
@@ -67,6 +68,11 @@ export class RpcChannel {
       "grpc.keepalive_time_ms": KEEPALIVE_MS,
       "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     });
+  }
+
+  /** True once a unary call was answered: there is a server. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   /** Rejects with a BelayError, or with the signal's reason. */
@@ -100,6 +106,7 @@ export class RpcChannel {
         { deadline: new Date(wallClockInstant() / 1000 + options.timeoutMs) },
         (error: ServiceError | null, reply?: MessageShape<Output>) => {
           signal?.removeEventListener("abort", onAbort);
+          if (reply) this.#hasAnswered = true;
           // A reply that won the race against the abort is told: what it says was done, was done.
           if (reply) resolve(reply);
           else if (signal?.aborted) reject(signal.reason);

@@ -33,7 +33,7 @@ export interface WaitLoop {
 
 /**
  * Resolves when `waitOnce` says done, or after `timeoutMs`. Rejects with its error, or the signal's reason.
- * The caller has reached the server just before: that is why an unreachable one is taken for a restart.
+ * The caller has reached the server before: that is why an unreachable one is taken for a restart.
  */
 export async function waitUntilDone(loop: WaitLoop): Promise<void> {
   const end = monotonicMs() + loop.timeoutMs;
