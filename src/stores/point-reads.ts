@@ -3,20 +3,22 @@ import { keyText } from "../engine/decision.ts";
 import type { OperationKey, StoredOperation } from "../engine/operation.ts";
 
 /** Reads operations at once; answers one for each key, in order. */
-export type ReadMany = (keys: readonly OperationKey[]) => Promise<readonly (StoredOperation | undefined)[]>;
+export type ReadMany<Found = StoredOperation> = (
+  keys: readonly OperationKey[],
+) => Promise<readonly (Found | undefined)[]>;
 
-interface PointRead {
+interface PointRead<Found> {
   key: OperationKey;
-  promise: Promise<StoredOperation | undefined>;
-  resolve(stored: StoredOperation | undefined): void;
+  promise: Promise<Found | undefined>;
+  resolve(found: Found | undefined): void;
   reject(error: unknown): void;
 }
 
-export class PointReads {
-  readonly #readMany: ReadMany;
-  #waiting = new Map<string, PointRead>();
+export class PointReads<Found = StoredOperation> {
+  readonly #readMany: ReadMany<Found>;
+  #waiting = new Map<string, PointRead<Found>>();
 
-  constructor(readMany: ReadMany) {
+  constructor(readMany: ReadMany<Found>) {
     this.#readMany = readMany;
   }
 
@@ -24,11 +26,11 @@ export class PointReads {
    * Reads one operation. Two calls share a read only while it has not been sent: joining one under way could answer
    * a state older than a commit that was acknowledged before the second call.
    */
-  read(key: OperationKey): Promise<StoredOperation | undefined> {
+  read(key: OperationKey): Promise<Found | undefined> {
     const text = keyText(key);
     const waiting = this.#waiting.get(text);
     if (waiting) return waiting.promise;
-    const read: PointRead = { key, ...Promise.withResolvers<StoredOperation | undefined>() };
+    const read: PointRead<Found> = { key, ...Promise.withResolvers<Found | undefined>() };
     if (this.#waiting.size === 0) setImmediate(() => void this.#send());
     this.#waiting.set(text, read);
     return read.promise;

@@ -108,6 +108,14 @@ const reads: readonly [title: string, read: (reads: PostgresReads) => Promise<un
       300,
     ],
     ["getOperationDetail", (store) => store.getOperationDetail(key), 10],
+    [
+      "getOperationDetail of 100 at once",
+      (store) =>
+        Promise.all(
+          Array.from({ length: 100 }, (_, i) => store.getOperationDetail({ ...scope, name: sampleName(i) })),
+        ),
+      1000,
+    ],
     ["getReceipt", (store) => store.getReceipt(key), 10],
     ["a page", (store) => store.listOperations(list), 300],
     ["a page, oldest first", (store) => store.listOperations({ ...list, orderBy: "create_time" }), 300],

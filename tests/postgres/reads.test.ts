@@ -71,6 +71,21 @@ test("500 reads of one moment are answered each with its own operation", async (
   );
 });
 
+test("500 details of one moment are each what the detail alone is, and of what is not there there is none", async () => {
+  const names = [
+    ...Array.from({ length: 499 }, (_, index) => sampleName((index * 7919) % COUNT)),
+    "operations/no",
+  ];
+  const keys = names.map((name) => ({ ...scope, name }));
+  const found = await Promise.all(keys.map((key) => node().getOperationDetail(key)));
+  assert.equal(found.at(-1), undefined);
+  for (const index of [0, 1, 2, 3, 250, 498]) {
+    const alone = await node().getOperationDetail(keys[index]!);
+    assert.deepEqual(found[index], alone);
+    assert.equal(alone?.record.name, names[index]);
+  }
+});
+
 test("a name with U+0000, which PostgreSQL keeps nowhere, is of no operation", async () => {
   const key = { ...scope, name: `${sampleName(1)}\0` };
   assert.equal(await node().getOperation(key), undefined);
