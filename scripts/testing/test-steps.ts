@@ -53,7 +53,7 @@ export const testSteps: readonly TestStep[] = [
   { kind: "folder", name: "conformance", folder: "tests/conformance", postgres: true, long: true },
   { kind: "folder", name: "search", folder: "tests/simulation", fileMinutes: 4, long: true },
   { kind: "folder", name: "packaging", folder: "tests/packaging", long: true },
-  { kind: "folder", name: "examples", folder: "examples" },
+  { kind: "folder", name: "examples", folder: "examples", long: true },
   { kind: "folder", name: "interop", folder: "tests/interop", installs: "tests/interop", long: true },
   { kind: "folder", name: "complaints", folder: "tests/complaints", long: true },
   { kind: "folder", name: "postgres", folder: "tests/postgres", postgres: true },
