@@ -72,6 +72,49 @@ test("an acquire goes behind the starts of its batch, and may be asked for by th
   assert.deepEqual(told, [[["a.b", 2]]], "what is delayed or limited is found as any other work");
 });
 
+test("a large acquire and many commands are two batches, which the store may do at the same time; small ones are one", async () => {
+  const batches: string[] = [];
+  const commit: Store["commit"] = (commands) => {
+    batches.push(`${commands.length} ${commands.at(-1)?.type}`);
+    return Promise.resolve({ outcomes: commands.map(() => ({ type: "session" }) as const), changed: [] });
+  };
+  for (const [limit, count] of [
+    [256, 200],
+    [256, 2],
+    [1, 200],
+  ] as const) {
+    const committer = new Committer(
+      { commit },
+      () => {},
+      () => {},
+    );
+    const sent = Array.from({ length: count }, () => committer.submit({ type: "tickDue", limit: 1 }));
+    await Promise.all([...sent, committer.submit({ ...acquire, limit })]);
+  }
+  assert.deepEqual(batches, ["1 acquire", "200 tickDue", "3 acquire", "201 acquire"]);
+});
+
+test("a large acquire does not wait for a commit that is under way", async () => {
+  const gate = Promise.withResolvers<void>();
+  const batches: string[] = [];
+  const commit: Store["commit"] = async (commands) => {
+    batches.push(commands.map(({ type }) => type).join());
+    if (batches.length === 1) await gate.promise;
+    return { outcomes: commands.map(() => ({ type: "session" }) as const), changed: [] };
+  };
+  const committer = new Committer(
+    { commit },
+    () => {},
+    () => {},
+  );
+  const first = committer.submit({ type: "tickDue", limit: 1 });
+  await undefined; // it is being committed
+  await committer.submit({ ...acquire, limit: 256 });
+  assert.deepEqual(batches, ["tickDue", "acquire"]);
+  gate.resolve();
+  await first;
+});
+
 test("a commit that fails is told to its callers, and counted by nobody", async () => {
   const counted: string[] = [];
   const committer = new Committer(

@@ -3,7 +3,7 @@
 
 import { monotonicMs } from "../base/clock.ts";
 import { RpcError } from "../base/rpc-error.ts";
-import type { Command, CommandOutcome, StartCommand } from "./commands.ts";
+import type { AcquireCommand, Command, CommandOutcome, StartCommand } from "./commands.ts";
 import { keyText } from "./decision.ts";
 import type { Commit } from "./engine-metrics.ts";
 import type { OperationKey, StoredOperation } from "./operation.ts";
@@ -185,6 +185,11 @@ export class Committer {
       this.#queue.length + this.#heartbeats.length + this.#acquires.length > 0 &&
       (this.#inFlight === 0 || this.#maySendAhead())
     ) {
+      if (this.#asked >= SEND_AHEAD_MIN && this.#queue.length >= SEND_AHEAD_MIN) {
+        // Both are large: the store may do them at the same time, and neither waits for the other's rows.
+        void this.#commit(this.#acquires.splice(0));
+        continue;
+      }
       // Heartbeats among themselves keep their order: of two streams of one session the later one counts.
       const heartbeats = this.#heartbeats.splice(0, BATCH_MAX);
       const others = this.#queue.splice(0, BATCH_MAX - heartbeats.length);
@@ -192,6 +197,11 @@ export class Committer {
       // Behind the starts: what a batch starts it can grant, so that both are one write and one wait for the disk.
       void this.#commit([...heartbeats, ...others, ...this.#acquires.splice(0)]);
     }
+  }
+
+  /** What the acquires that wait would take: as much for the store as the same number of commands. */
+  get #asked(): number {
+    return this.#acquires.reduce((sum, { command }) => sum + (command as AcquireCommand).limit, 0);
   }
 
   #tellStarts(batch: readonly Waiting[]): void {
@@ -204,7 +214,7 @@ export class Committer {
   }
 
   #maySendAhead(): boolean {
-    return this.#inFlight < IN_FLIGHT_MAX && this.#queue.length >= SEND_AHEAD_MIN;
+    return this.#inFlight < IN_FLIGHT_MAX && this.#queue.length + this.#asked >= SEND_AHEAD_MIN;
   }
 
   /** The store answers in the order of its calls, so outcomes and changes are handed out in the order of commits. */

@@ -1,5 +1,11 @@
 // A session's slots, and when it asks the store for work to fill them with.
 
+/**
+ * One acquire asks for so many at most. With more slots than that a session's work is in parts: while one is granted, the one
+ * before it is completed, each on a lane of the store.
+ */
+const ACQUIRE_MAX = 256;
+
 interface AcquirePorts {
   slots: number;
   /** False: no new work is wanted now. */
@@ -19,6 +25,7 @@ export class SessionAcquires {
   #asking = 0;
   #underWay = 0;
   #isLooking = false;
+  #isLookDue = false;
   #isPaused = false;
   /** False: the last acquire got less than it asked for, and nothing was heard since. */
   #mayHaveWork = true;
@@ -42,7 +49,13 @@ export class SessionAcquires {
 
   freed(count: number): void {
     this.#occupied = Math.max(0, this.#occupied - count);
-    if (this.#mayHaveWork) this.#look();
+    if (!this.#mayHaveWork || this.#isLookDue) return;
+    // The ends of one commit free their slots one by one, in one go: one acquire asks for all of them.
+    this.#isLookDue = true;
+    queueMicrotask(() => {
+      this.#isLookDue = false;
+      if (this.#mayHaveWork) this.#look();
+    });
   }
 
   /** The worker is here anew, with so many slots in use. */
@@ -89,7 +102,7 @@ export class SessionAcquires {
     this.#isLooking = true;
     while (this.#mayHaveWork && this.free > 0) {
       this.#mayHaveWork = false;
-      const limit = this.free;
+      const limit = Math.min(this.free, ACQUIRE_MAX);
       const granted = await this.#acquire(limit);
       if (granted === limit) this.#mayHaveWork = true;
     }

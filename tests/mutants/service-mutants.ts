@@ -136,8 +136,8 @@ const ownership: readonly Mutant[] = [
     edits: [
       {
         file: "src/engine/decision.ts",
-        find: "text: `${service}\\n${tenant}\\n${name}` };",
-        replace: "text: `${tenant}\\n${name}` };",
+        find: "const text = `${service}\\n${tenant}\\n${name}`;",
+        replace: "const text = `${tenant}\\n${name}`;",
       },
     ],
     killers: [byStore("an operation is found only under its own service and tenant", "AssertionError")],
