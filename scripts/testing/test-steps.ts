@@ -56,7 +56,7 @@ export const testSteps: readonly TestStep[] = [
   { kind: "folder", name: "examples", folder: "examples", long: true },
   { kind: "folder", name: "interop", folder: "tests/interop", installs: "tests/interop", long: true },
   { kind: "folder", name: "complaints", folder: "tests/complaints", long: true },
-  { kind: "folder", name: "postgres", folder: "tests/postgres", postgres: true },
+  { kind: "folder", name: "postgres", folder: "tests/postgres", postgres: true, long: true },
   { kind: "folder", name: "transcripts", folder: "tests/transcripts" },
   { kind: "folder", name: "tidy", folder: "tests/tidy" },
   { kind: "folder", name: "units", folder: "src", postgres: true, long: true },

@@ -1,4 +1,4 @@
-// When a refused call is sent again, and when no more. With a real server: tests/conformance/lro/overload.test.ts.
+// When a refused call is sent again, and when no more. With a real server: tests/conformance/lro/overload.long.test.ts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BelayError } from "./belay-error.ts";

@@ -23,11 +23,11 @@ export class PostgresProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #target: number;
+  /** Connections that clients have made. */
+  connections = 0;
   #state: "open" | "refusing" | "mute" = "open";
   /** What the server pushes to those that LISTEN is lost; nothing else is. */
   losesNotifications = false;
-  /** What the server pushes to those that LISTEN is lost; nothing else is. */
-  dropsNotifications = false;
   #cut: { where: CommitCut; left: number; done: () => void } | null = null;
   #break: { every: number; seen: number; left: number; done: () => void } | null = null;
 
@@ -110,6 +110,7 @@ export class PostgresProxy implements AsyncDisposable {
   }
 
   #join(near: Socket): void {
+    this.connections++;
     near.on("error", () => {}); // its close follows
     if (this.#state === "refusing") {
       near.resetAndDestroy();
@@ -164,7 +165,7 @@ export class PostgresProxy implements AsyncDisposable {
           reset(link);
           return;
         }
-        if (!(this.dropsNotifications && isNotification(message))) link.near.write(message);
+        if (!(this.losesNotifications && isNotification(message))) link.near.write(message);
       }
     });
   }

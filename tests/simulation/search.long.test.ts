@@ -137,3 +137,8 @@ for (const [name, options] of families) {
     runSearch(t, name, batchModel(options), isSettled);
   });
 }
+
+test("two operations, two sessions: no reachable batch breaks an invariant, and every state can end", (t) => {
+  const operations = { a: quick, b: { ...quick, attemptTimeoutMs: 1 } };
+  runSearch(t, "two operations", batchModel({ operations, withPairs: false }), isSettled);
+});

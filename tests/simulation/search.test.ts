@@ -65,11 +65,6 @@ test("a batch of two commands does what two batches do, and leaves nothing with 
   runSearch(t, "batch pairs", batchModel({ operations: { a }, withPairs: true }), isSettled);
 });
 
-test("two operations, two sessions: no reachable batch breaks an invariant, and every state can end", (t) => {
-  const operations = { a: quick, b: { ...quick, attemptTimeoutMs: 1 } };
-  runSearch(t, "two operations", batchModel({ operations, withPairs: false }), isSettled);
-});
-
 test("a parent and its child on two sessions: the parent settles last, however both end", (t) => {
   const operations = { p: quick, c: { ...quick, child: { of: ["p"], policy: "cancel" } } } as const;
   const parts = ["children", "force", "override", "second session", "sessions"] as const;

@@ -1,5 +1,5 @@
 // The caps by themselves, with calls that stay in flight for as long as the test likes; over the wire they are in
-// tests/conformance/lro/overload.test.ts.
+// tests/conformance/lro/overload.long.test.ts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Measurements } from "../../base/measurements.ts";

@@ -203,7 +203,7 @@ sentence("If the operation is already done, the latest state is immediately retu
   const name = await world.startDone();
   const began = performance.now();
   assert.equal((await client.wait(name, 60_000)).done, true);
-  assert.ok(performance.now() - began < 5000);
+  assert.ok(performance.now() - began < 30_000);
 });
 
 sentence("a timeout that passes is not an error: the latest state is returned", async (client) => {
