@@ -72,6 +72,7 @@ test("without notifications starts, ends and cancels cross the nodes all the sam
       }
       for (const caller of [first, second, third]) caller!.close();
       proxy.losesNotifications = false;
+      assert.ok(proxy.notificationsLost >= ROUNDS, `${proxy.notificationsLost} were lost`);
     },
   });
 });

@@ -28,6 +28,7 @@ export class PostgresProxy implements AsyncDisposable {
   #state: "open" | "refusing" | "mute" = "open";
   /** What the server pushes to those that LISTEN is lost; nothing else is. */
   losesNotifications = false;
+  notificationsLost = 0;
   #cut: { where: CommitCut; left: number; done: () => void } | null = null;
   #break: { every: number; seen: number; left: number; done: () => void } | null = null;
 
@@ -165,7 +166,8 @@ export class PostgresProxy implements AsyncDisposable {
           reset(link);
           return;
         }
-        if (!(this.losesNotifications && isNotification(message))) link.near.write(message);
+        if (this.losesNotifications && isNotification(message)) this.notificationsLost++;
+        else link.near.write(message);
       }
     });
   }
