@@ -261,7 +261,7 @@ export class Run {
 }
 
 /** How many random runs `npm test` makes. */
-const RUNS = 300;
+const RUNS = 150;
 
 export function exerciseDifferential(world: () => World): void {
   test("random batches leave the same rows and answers as decide over maps in memory", async () => {
