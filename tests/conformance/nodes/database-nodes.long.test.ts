@@ -18,6 +18,9 @@ import type { TestDatabases } from "../../postgres/test-databases.ts";
 
 const LEASE_MS = 15_000;
 
+/** The worker's own node hears of a stand-in first, and takes most of them: of so many two are surely at the other one. */
+const FAMILIES_MAX = 60;
+
 const folder = mkdtempSync(join(tmpdir(), "belay-database-nodes-"));
 let postgres: TestDatabases;
 let databases: readonly [main: string, other: string];
@@ -65,7 +68,7 @@ before(async () => {
   main = connect(`127.0.0.1:${port}`);
   other = connect(`127.0.0.1:${otherPort}`);
   const server = `http://127.0.0.1:${port}`;
-  worker = createWorker({ server, handlers: [parent, child], slots: 20, logger: createLogger("silent") });
+  worker = createWorker({ server, handlers: [parent, child], slots: 2 * FAMILIES_MAX + 10, logger: createLogger("silent") });
   await worker.start();
 });
 
@@ -98,7 +101,7 @@ interface Parent {
 /** Starts families until two of their stand-ins wait at the first node, and answers those. */
 async function familiesAtFirst(): Promise<[Parent, Parent]> {
   const parents: Parent[] = [];
-  for (let count = 0; count < 20; count++) {
+  for (let count = 0; count < FAMILIES_MAX; count++) {
     const label = `family-${count}`;
     const { name } = await main.start("nodes.parent", { payload: { label } });
     parents.push({ name, label });
