@@ -97,7 +97,7 @@ export const clusterMutants: readonly Mutant[] = [
         replace: "SELECT meta.feed_removed, coalesce((SELECT max(position) FROM feed), 0), event.position",
       },
     ],
-    killers: [{ file: followed, title: "a reader of the feed misses nothing", says: "AssertionError" }],
+    killers: [{ file: followed, title: "a reader of the feed does not pass by", says: "AssertionError" }],
   },
   {
     name: "leases end by the node's own clock",

@@ -68,7 +68,12 @@ before(async () => {
   main = connect(`127.0.0.1:${port}`);
   other = connect(`127.0.0.1:${otherPort}`);
   const server = `http://127.0.0.1:${port}`;
-  worker = createWorker({ server, handlers: [parent, child], slots: 2 * FAMILIES_MAX + 10, logger: createLogger("silent") });
+  worker = createWorker({
+    server,
+    handlers: [parent, child],
+    slots: 2 * FAMILIES_MAX + 10,
+    logger: createLogger("silent"),
+  });
   await worker.start();
 });
 

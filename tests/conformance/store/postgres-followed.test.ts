@@ -1,6 +1,7 @@
 // What one node is told, and reads, of what another one commits on the same database: everything, once, in one order.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import pg from "pg";
 import type { RemoteChange } from "../../../src/engine/store.ts";
 import { PostgresStore } from "../../../src/stores/postgres/postgres-store.ts";
 import { eventually } from "../../../src/testing/eventually.ts";
@@ -82,6 +83,53 @@ test("a reader of the feed misses nothing that two nodes commit at the same time
     assert.deepEqual(read.toSorted(), names.toSorted());
     assert.equal(position, 2 * COMMITS, "positions are dense");
   }));
+
+/** A commit of this type waits behind its last statement until the test gives up the lock. */
+const LATE_TYPE = "late.commit";
+const LATE_LOCK = 4711;
+const lateCommits = `
+  CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    IF '${LATE_TYPE}' = ANY (NEW.types) THEN PERFORM pg_advisory_xact_lock(${LATE_LOCK}); END IF;
+    RETURN NULL;
+  END $$;
+  CREATE CONSTRAINT TRIGGER late_commits AFTER INSERT ON feed DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION wait_for_the_test();`;
+
+test("a reader of the feed does not pass by a commit that is late", async (t) => {
+  const harness = await PostgresHarness.open();
+  const other = await harness.openNode();
+  const session = new pg.Client(harness.url);
+  await session.connect();
+  t.after(async () => {
+    await session.end();
+    await other.close();
+    await harness.dispose();
+  });
+  const world = new World(harness);
+  await session.query(lateCommits);
+  await session.query("SELECT pg_advisory_lock($1)", [LATE_LOCK]);
+  const waiting = async (): Promise<number> =>
+    (
+      await session.query(
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      )
+    ).rowCount ?? 0;
+  const [late, after] = [world.start({ operationType: LATE_TYPE }), world.start()];
+  const lateCommit = world.store.commit([late]);
+  await eventually("it waits at its commit", async () => (await waiting()) === 1);
+  let isOver = false;
+  const afterCommit = other.commit([after]).then(() => (isOver = true));
+  // Either the second commit waits for the first, or it is durable before it: then a reader sees it now.
+  await eventually("the second one is under way", async () => isOver || (await waiting()) === 2);
+  const scope = { service: late.key.service, tenant: late.key.tenant, parent: null, filter: "", names: null };
+  const first = await other.readFeed({ ...scope, after: 0, limit: 10 });
+  await session.query("SELECT pg_advisory_unlock($1)", [LATE_LOCK]);
+  await Promise.all([lateCommit, afterCommit]);
+  const second = await other.readFeed({ ...scope, after: first.position, limit: 10 });
+  const names = [...first.entries, ...second.entries].map(({ name }) => name);
+  assert.deepEqual(names, [late.key.name, after.key.name]);
+});
 
 const HOUR_US = 3_600_000_000;
 
